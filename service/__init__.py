@@ -1,0 +1,1 @@
+"""Joins fees, provider calls, bank lines and the ledger into one service."""
