@@ -393,11 +393,13 @@ create table service.event (
     reference text,
     happened_at timestamptz not null,
     recorded_at timestamptz not null,
+    outcome text not null,
+    movement_id uuid,
     memo_sealed bytea,
     primary key (book_id, id),
     unique (book_id, merchant_id, provider_txn, status, amount_key)
 );
-comment on table service.event is 'fact: a call we believe, in our words; unique, so a repeat is known';
+comment on table service.event is 'fact: a call we believe, in our words; unique, so that a repeat is known and answered alike';
 
 create table service.movement (
     book_id integer not null,
@@ -439,6 +441,7 @@ create table service.sighting (
     id uuid not null,
     movement_id uuid,
     view text not null check (view in ('callback', 'feed', 'statement', 'settlement', 'counter')),
+    seen_by text not null,
     origin text not null,
     direction text not null check (direction in ('in', 'out')),
     amount_vnd bigint not null check (amount_vnd > 0),
@@ -452,17 +455,7 @@ create table service.sighting (
 create index sighting_of_movement on service.sighting (book_id, movement_id);
 create index sighting_join on service.sighting (book_id, origin, amount_vnd, happened_on)
     where view in ('feed', 'statement');
-comment on table service.sighting is 'fact: one window''s report of a movement; id is the event or the statement line; movement_id null while unsure';
-
-create table service.event_outcome (
-    book_id integer not null,
-    event_id uuid not null,
-    outcome text not null,
-    movement_id uuid,
-    recorded_at timestamptz not null,
-    primary key (book_id, event_id)
-);
-comment on table service.event_outcome is 'fact: what was answered for an event, so that a repeat is answered alike';
+comment on table service.sighting is 'fact: one window''s report of a movement; id is the event, the statement line or the receipt; movement_id null while unsure';
 
 create table service.token (
     book_id integer not null,
@@ -710,7 +703,7 @@ grant select, insert on
     service.agency, service.procedure, service.bank_account,
     service.notice, service.notice_item, service.notice_change,
     service.payment_request, service.payment_request_notice, service.counter_receipt,
-    service.call, service.event, service.event_outcome, service.movement, service.sighting, service.token,
+    service.call, service.event, service.movement, service.sighting, service.token,
     service.allocation, service.statement_chunk, service.statement_line,
     service.outbox, service.audit, service.installation
     to doisoat_app;
