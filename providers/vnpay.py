@@ -1,0 +1,272 @@
+"""VNPAY, gateway "PAY" 2.1.0: the IPN it calls us with, the checkout link, questions and refunds.
+
+Source: sandbox.vnpayment.vn/apis/docs (thanh-toan-pay, truy-van-hoan-tien). The return address of
+the citizen's browser carries the same fields and never books anything. IPNs bear no timestamp of
+their sending, so there is no freshness to judge: a repeat is told by its transaction number.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from providers import vnpay_api
+from providers.contract import (
+    Answer,
+    Call,
+    CheckoutOrder,
+    Claim,
+    Hint,
+    Outcome,
+    RefundOrder,
+    Rejected,
+    SignedRequest,
+    Status,
+    StatusQuestion,
+    Terms,
+)
+from providers.signing import form_encoded, hmac_sha512, is_signed
+from providers.untrusted import (
+    KEY_CHARS_MAX,
+    clean,
+    compact_time,
+    key_of,
+    plain_ascii,
+    written_compactly,
+)
+from providers.vnpay_api import HUNDREDTHS, ORDER_INFO_CHARS_MAX, amount_of, transaction_of
+
+QUERY_BYTES_MAX = 8_192
+"""An IPN is about 500 bytes; a longer query than this is not read."""
+
+PARAMETERS_MAX = 100
+"""An IPN has about a dozen parameters."""
+
+ORDER_VND_MAX = 9_999_999_999
+"""vnp_Amount is at most 12 digits of đồng x 100."""
+
+SANDBOX_PAY: Final = "https://sandbox.vnpayment.vn/paymentv2/vpcpay.html"
+
+_PREFIX = b"vnp_"
+_UNSIGNED = frozenset({b"vnp_SecureHash", b"vnp_SecureHashType"})
+_JSON = "application/json"
+
+_ANSWERS: Final = MappingProxyType(
+    {
+        Outcome.BOOKED: ("00", "Confirm Success"),
+        Outcome.NOTED: ("00", "Confirm Success"),
+        Outcome.REPEAT_OF_PAID: ("02", "Order already confirmed"),
+        Outcome.REPEAT: ("00", "Confirm Success"),
+        Outcome.ANOTHER_FOR_PAID: ("02", "Order already confirmed"),
+        Outcome.UNKNOWN_ORDER: ("01", "Order not found"),
+        Outcome.AMOUNT_DIFFERS: ("04", "Invalid amount"),
+        Outcome.HELD: ("00", "Confirm Success"),  # ours: the message arrived, people will look
+        Outcome.FORGED: ("97", "Invalid signature"),
+        Outcome.STALE: ("97", "Invalid signature"),
+        Outcome.MALFORMED: ("99", "Unknown error"),
+        Outcome.TRY_AGAIN: ("99", "Unknown error"),
+        Outcome.TEST: ("00", "Confirm Success"),
+    }
+)
+
+_BY_TRANSACTION_STATUS: Final[Mapping[str, Status]] = MappingProxyType(
+    {
+        "01": "pending",
+        "02": "failed",
+        "04": "held",  # reversed: taken at the bank, not successful at VNPAY
+        "05": "refund_processing",
+        "06": "refund_processing",
+        "07": "held",  # suspected fraud
+        "09": "refund_failed",
+    }
+)
+_REFUND_FAILED = frozenset({"02", "09"})
+_FAILED_BECAUSE: Final[Mapping[str, Status]] = MappingProxyType(
+    {"11": "expired", "24": "cancelled"}
+)
+
+
+class Vnpay:
+    """The adapter; it holds no state, so one serves every merchant."""
+
+    name = "vnpay"
+    methods = frozenset({"GET"})
+    modes = frozenset({""})
+
+    def read(self, call: Call, terms: Terms, now: datetime) -> Sequence[Claim]:
+        """The one claim of an IPN; Rejected when it is not VNPAY's or not this terminal's."""
+        del now  # an IPN says nothing of when it was sent
+        if call.method != "GET" or len(call.raw_query) > QUERY_BYTES_MAX:
+            raise Rejected("malformed", "not a GET with a short query")
+        parameters = _parameters(call.raw_query)
+        fields = {key: clean(value.decode("utf-8", "replace")) for key, _, value in parameters}
+        given = fields.get(b"vnp_SecureHash", "")
+        if len(fields) != len(parameters):
+            raise Rejected("forged", "a parameter is repeated", hint=_hint(fields))
+        if not is_signed(given, terms.secrets, _messages(parameters), hmac_sha512):
+            raise Rejected("forged", "the signature does not fit", hint=_hint(fields))
+        if fields.get(b"vnp_TmnCode") != terms.merchant:
+            raise Rejected("forged", "signed for another terminal", hint=_hint(fields))
+        return (_claim(fields),)
+
+    def answer(self, outcome: Outcome, call: Call) -> Answer:
+        """HTTP 200 with the code VNPAY understands; 00 and 02 end its retries."""
+        del call
+        code, message = _ANSWERS[outcome]
+        body = f'{{"RspCode":"{code}","Message":"{message}"}}'
+        return Answer(status=200, media_type=_JSON, body=body.encode())
+
+    def checkout_url(self, order: CheckoutOrder, terms: Terms, now: datetime) -> str:
+        """The signed address where the citizen pays `order`.
+
+        ValueError for an order that VNPAY would refuse: its reference is no key, its amount is
+        outside 1..ORDER_VND_MAX đồng, or it has expired.
+        """
+        if not 0 < order.amount_vnd <= ORDER_VND_MAX:
+            raise ValueError("the amount does not fit into vnp_Amount")
+        if order.expires_at <= now:
+            raise ValueError("the order has expired")
+        fields = {
+            "vnp_Version": "2.1.0",
+            "vnp_Command": "pay",
+            "vnp_TmnCode": terms.merchant,
+            "vnp_Amount": str(order.amount_vnd * HUNDREDTHS),
+            "vnp_CurrCode": "VND",
+            "vnp_TxnRef": key_of(order.reference),
+            "vnp_OrderInfo": plain_ascii(order.description, ORDER_INFO_CHARS_MAX),
+            "vnp_OrderType": "other",
+            "vnp_Locale": "en" if order.locale == "en" else "vn",
+            "vnp_ReturnUrl": order.return_url,
+            "vnp_IpAddr": order.client_ip,
+            "vnp_CreateDate": written_compactly(now),
+            "vnp_ExpireDate": written_compactly(order.expires_at),
+            "vnp_BankCode": order.bank_code,
+        }
+        query = signed_query(fields, terms)
+        return f"{terms.pay_address or SANDBOX_PAY}?{query}"
+
+    def status_request(
+        self, question: StatusQuestion, terms: Terms, now: datetime
+    ) -> SignedRequest:
+        """`querydr`: what became of an order."""
+        return vnpay_api.status_request(question, terms, now)
+
+    def read_status(self, body: bytes, question: StatusQuestion, terms: Terms) -> Claim | None:
+        """The answer to `querydr`; None: VNPAY knows no such order."""
+        answered = vnpay_api.read_answer(body, "querydr", question.reference, terms)
+        if answered is None:
+            return None
+        code = answered.transaction_status
+        status = status_of("00", code)
+        if answered.is_refund and code == "00":
+            status = "refunded"
+        return answered.claim(status)
+
+    def refund_request(self, order: RefundOrder, terms: Terms, now: datetime) -> SignedRequest:
+        """`refund`: give a payment back, whole or in part."""
+        return vnpay_api.refund_request(order, terms, now)
+
+    def read_refund(self, body: bytes, order: RefundOrder, terms: Terms) -> Claim:
+        """What VNPAY does about a refund; a refusal is the status `refund_failed`."""
+        answered = vnpay_api.read_answer(body, "refund", order.reference, terms)
+        if answered is None or answered.code == vnpay_api.NOT_REFUNDABLE:
+            return vnpay_api.refused(order)
+        if answered.code == vnpay_api.DONE and answered.transaction_status == "00":
+            return answered.claim("refunded")
+        failed = answered.transaction_status in _REFUND_FAILED
+        return answered.claim("refund_failed" if failed else "refund_processing")
+
+
+def signed_query(fields: Mapping[str, str], terms: Terms) -> str:
+    """`fields` as VNPAY writes and signs them: sorted, form-encoded, without empty ones."""
+    signed = "&".join(
+        f"{form_encoded(key.encode())}={form_encoded(value.encode())}"
+        for key, value in sorted(fields.items())
+        if value
+    )
+    return f"{signed}&vnp_SecureHash={hmac_sha512(terms.secrets[0], signed.encode())}"
+
+
+def status_of(response_code: str, transaction_status: str) -> Status:
+    """What VNPAY's two codes mean together: paid only if both are 00.
+
+    A contradiction that may mean money (one says success, the other fraud or failure after
+    success) is `held`, for people to look at; an unknown state is `pending`, to be asked about.
+    """
+    if response_code == "00" and transaction_status == "00":
+        return "paid"
+    if response_code == "07" or transaction_status == "00":
+        return "held"
+    status = _BY_TRANSACTION_STATUS.get(transaction_status, "pending")
+    if status == "failed":
+        return _FAILED_BECAUSE.get(response_code, "failed")
+    return status
+
+
+def _parameters(raw_query: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """(key, piece as it came, value) of each vnp_ parameter, sorted by key; keys may repeat."""
+    pieces = raw_query.split(b"&")
+    if len(pieces) > PARAMETERS_MAX:
+        raise Rejected("malformed", "too many parameters")
+    found = []
+    for piece in pieces:
+        key, _, value = piece.replace(b"+", b" ").partition(b"=")
+        name = unquote_to_bytes(key)
+        if name.startswith(_PREFIX):
+            found.append((name, piece, unquote_to_bytes(value)))
+    return sorted(found, key=lambda parameter: parameter[0])
+
+
+def _messages(parameters: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
+    """The texts that may have been signed.
+
+    Encoded anew (survives a proxy that rewrites `+` to `%20`) and as it came (survives another
+    encoder's idea of `~ ! ( )`); each without empty values, as the Java sample, and with them, as
+    the PHP sample. All of them decode to the same fields, so none lets a changed one pass.
+    """
+    signed = [parameter for parameter in parameters if parameter[0] not in _UNSIGNED]
+    filled = [parameter for parameter in signed if parameter[2]]
+    anew = [
+        "&".join(f"{form_encoded(key)}={form_encoded(value)}" for key, _, value in chosen).encode()
+        for chosen in (filled, signed)
+    ]
+    as_came = [b"&".join(piece for _, piece, _ in chosen) for chosen in (filled, signed)]
+    return list(dict.fromkeys(anew + as_came))
+
+
+def _hint(fields: Mapping[bytes, str]) -> Hint:
+    amount_vnd, _ = amount_of(fields.get(b"vnp_Amount", ""))
+    return Hint(
+        reference=fields.get(b"vnp_TxnRef", "")[:KEY_CHARS_MAX] or None,
+        amount_vnd=amount_vnd,
+        transaction=fields.get(b"vnp_TransactionNo", "")[:KEY_CHARS_MAX] or None,
+    )
+
+
+def _claim(fields: Mapping[bytes, str]) -> Claim:
+    reference = fields.get(b"vnp_TxnRef", "")
+    response_code = fields.get(b"vnp_ResponseCode", "")
+    transaction_status = fields.get(b"vnp_TransactionStatus", "")
+    if not 0 < len(reference) <= KEY_CHARS_MAX:
+        raise Rejected("malformed", "no order")
+    if not response_code or not transaction_status:
+        # A checkout link of ours is signed with the same key in the same way: it has no result.
+        raise Rejected("malformed", "no result")
+    try:
+        transaction = transaction_of(fields.get(b"vnp_TransactionNo", ""), reference)
+    except ValueError:
+        raise Rejected("malformed", "no transaction number") from None
+    amount_vnd, amount_text = amount_of(fields.get(b"vnp_Amount", ""))
+    return Claim(
+        transaction=transaction,
+        status=status_of(response_code, transaction_status),
+        reference=reference,
+        amount_vnd=amount_vnd,
+        amount_text=amount_text,
+        happened_at=compact_time(fields.get(b"vnp_PayDate", "")),
+        kind="gateway",
+        memo=fields.get(b"vnp_OrderInfo", ""),
+        bank_reference=fields.get(b"vnp_BankTranNo") or None,
+        bank_brand=fields.get(b"vnp_BankCode") or None,
+    )
