@@ -102,7 +102,9 @@ def can_enter(folder: Path, uid: int, gid: int | None) -> bool:
 
 def root_place() -> Path:
     """Make and give the place of root for what `nobody` must reach."""
-    ROOT_PLACE.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not ROOT_PLACE.is_dir():
+        ROOT_PLACE.mkdir(parents=True)
+        ROOT_PLACE.chmod(0o755)  # whatever our umask says
     return ROOT_PLACE
 
 

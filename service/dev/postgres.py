@@ -187,7 +187,8 @@ class Server:
         if can_enter(self._folder, binaries.uid, binaries.gid):
             return self._folder, binaries
         home = root_place() / secrets.token_hex(8)
-        home.mkdir(mode=0o755)
+        home.mkdir()
+        home.chmod(0o755)
         (home / "belongs-to").write_text(str(self._folder))
         pointer.write_text(str(home))
         self._say(f"user `nobody` cannot reach {self._folder}; PostgreSQL keeps its data in {home}")

@@ -29,9 +29,25 @@ comment on table ledger.account is 'fact: the chart of accounts of a book';
 create table ledger.open_day (
     book_id integer not null primary key,
     day date not null,
-    segment bigint not null check (segment > 0)
+    segment bigint not null check (segment > 0),
+    raised_at timestamptz not null
 );
-comment on table ledger.open_day is 'state: writers hold it for share, a checkpoint or close for update';
+comment on table ledger.open_day is 'state: writers hold it for share, a checkpoint or close for update; raised_at is when the segment began';
+
+create table ledger.segment (
+    book_id integer not null,
+    segment bigint not null check (segment > 0),
+    day date not null,
+    closed_at timestamptz not null,
+    primary key (book_id, segment)
+);
+comment on table ledger.segment is 'fact: a closed segment; no line is added to it any more';
+
+create table ledger.summed (
+    book_id integer not null primary key,
+    segment bigint not null check (segment >= 0)
+);
+comment on table ledger.summed is 'state: the segment of the last checkpoint; whoever sums holds it for update';
 
 -- ---------------------------------------------------------------- the ledger: entries and lines
 
@@ -45,6 +61,7 @@ create table ledger.posting (
     digest bytea not null check (length(digest) = 32),
     primary key (book_id, id)
 );
+create index posting_of_segment on ledger.posting (book_id, segment, recorded_at);
 comment on table ledger.posting is 'fact: one call of post(); names its entries, so that a deleted one is missed';
 
 create table ledger.entry (
@@ -62,6 +79,7 @@ create table ledger.entry (
     reverses uuid,
     shared_id uuid,
     line_count smallint not null check (line_count > 0),
+    parts bytea not null check (length(parts) = 4 * (line_count + 1)),
     hash bytea not null check (length(hash) = 32),
     primary key (book_id, id),
     unique (book_id, source),
@@ -70,7 +88,8 @@ create table ledger.entry (
 );
 create unique index entry_reversed_once on ledger.entry (book_id, reverses) where reverses is not null;
 create index entry_of_segment on ledger.entry (book_id, segment, id);
-comment on table ledger.entry is 'fact: one business event';
+create index entry_of_shared on ledger.entry (book_id, shared_id) where shared_id is not null;
+comment on table ledger.entry is 'fact: one business event; hash proves it, parts tells which part of it was changed';
 
 create table ledger.line (
     book_id integer not null,
@@ -698,7 +717,7 @@ grant usage on schema ledger, service to doisoat_app, doisoat_keeper;
 
 -- Facts: read and add, nothing else.
 grant select, insert on
-    ledger.book, ledger.account, ledger.posting, ledger.entry, ledger.line,
+    ledger.book, ledger.account, ledger.segment, ledger.posting, ledger.entry, ledger.line,
     ledger.checkpoint, ledger.checkpoint_balance, ledger.checkpoint_day,
     service.agency, service.procedure, service.bank_account,
     service.notice, service.notice_item, service.notice_change,
@@ -712,7 +731,7 @@ grant update (position) on service.outbox to doisoat_app;
 
 -- State: also update.
 grant select, insert, update on
-    ledger.open_day, service.merchant, service.notice_state, service.money_state, service.quarantine,
+    ledger.open_day, ledger.summed, service.merchant, service.notice_state, service.money_state, service.quarantine,
     service.statement, service.run, service.run_step, service.unmatched, service.feed_position,
     service.api_key, service.staff, service.staff_session
     to doisoat_app;

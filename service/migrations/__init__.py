@@ -1,0 +1,1 @@
+"""The history of both schemas, their roles' grants included. Imports nothing of the application."""
