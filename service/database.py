@@ -6,6 +6,7 @@ Writes no tables and knows none by name: statements live with the room that uses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import asyncpg
 import msgspec
@@ -20,6 +21,10 @@ COMMAND_TIMEOUT_MARGIN_S: Final = 15
 """The server gives up first and says why; the client only notices a dead connection."""
 POOL_RECYCLE_S: Final = 3600
 STATEMENT_CACHE_SIZE: Final = 500
+URL_OF_DIALECT: Final = "postgresql+asyncpg://"
+
+_APART: Final = WeakKeyDictionary[sa.Dialect, AsyncEngine]()
+"""For each engine (by its dialect, which its variants share), a way round its pool."""
 
 OWNED: Final = sa.text("""
     select (select rolsuper from pg_roles where rolname = current_user) as superuser,
@@ -71,7 +76,7 @@ def create_engine(
         )
 
     engine = create_async_engine(
-        "postgresql+asyncpg://",
+        URL_OF_DIALECT,
         async_creator=connect,
         pool_size=pool_size,
         max_overflow=0,
@@ -81,6 +86,9 @@ def create_engine(
         json_deserializer=msgspec.json.decode,
     )
     sa.event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    _APART[engine.dialect] = create_async_engine(
+        URL_OF_DIALECT, async_creator=connect, poolclass=sa.NullPool
+    )
     return engine
 
 
@@ -90,6 +98,17 @@ def plain(url: str) -> str:
     if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError("the database address must begin with postgresql://")
     return f"postgresql://{rest}"
+
+
+@asynccontextmanager
+async def transaction_apart(connection: AsyncConnection) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction beside the caller's, on a new connection to the same database.
+
+    For the rare thing that must stay though the caller rolls back. It bypasses the pool: waiting
+    for a second pooled connection while holding one is how a full pool stops for ever.
+    """
+    async with _APART[connection.dialect].begin() as beside:
+        yield beside
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
 """What every test may ask for: a clean database of its own, and two books in it.
 
 `fresh_database` is a clone of the migrated template, made for one test (about 50 ms). `engine` is
-the app role's pool on it. `worker_database` is one clone per worker, for what leaves nothing behind.
+the app role's pool on it. `worker_database` is one clone per worker, for what leaves nothing
+behind.
 """
 
 import os
