@@ -1,0 +1,144 @@
+"""Merchants: which account at a provider serves which books, and the secrets we share with it.
+
+Secrets are sealed under the master key, at most two valid ones at a time; they never leave here
+other than as `providers.contract.Secret`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from providers.contract import Secret, Terms
+from service.sealing import Sealer
+
+SECRETS_MAX: Final = 2
+MERCHANTS_MAX: Final = 10_000
+
+COLUMNS: Final = "id, provider, merchant, book_id, serves, mode, settings, secrets_sealed"
+
+FIND = sa.text(f"""
+    select {COLUMNS} from service.merchant
+    where provider = :provider and merchant = :merchant and disabled_at is null
+""")
+
+SERVING = sa.text(f"""
+    select {COLUMNS} from service.merchant
+    where provider = :provider and :book_id = any(serves) and disabled_at is null
+    order by book_id <> :book_id, id limit 1
+""")
+
+LIST = sa.text(f"""
+    select {COLUMNS} from service.merchant where disabled_at is null order by id limit :limit
+""")
+
+ADD = sa.text("""
+    insert into service.merchant
+        (provider, merchant, book_id, serves, mode, settings, secrets_sealed, created_at)
+    values (:provider, :merchant, :book_id, cast(:serves as integer[]), :mode,
+            cast(:settings as jsonb), :secrets_sealed, :now)
+    returning id
+""")
+
+
+class Merchant(msgspec.Struct, frozen=True, kw_only=True):
+    """One account at a provider; its clearing sits in `book_id`, and it serves several books."""
+
+    id: int
+    provider: str
+    merchant: str
+    book_id: int
+    serves: frozenset[int]
+    mode: str
+    settings: Mapping[str, str | int | bool | None]
+    secrets: tuple[Secret, ...]
+
+    @property
+    def terms(self) -> Terms:
+        """What the adapter needs to verify and to sign."""
+        return Terms(
+            merchant=self.merchant,
+            secrets=self.secrets,
+            mode=self.mode,
+            pay_address=str(self.settings.get("pay_address", "")),
+            api_address=str(self.settings.get("api_address", "")),
+        )
+
+
+def _context(provider: str, merchant: str) -> bytes:
+    return f"service.merchant.secrets:{provider}:{merchant}".encode()
+
+
+def _read(row: sa.Row[tuple[object, ...]], sealer: Sealer) -> Merchant:
+    opened = sealer.open_with_master(_context(row.provider, row.merchant), row.secrets_sealed)
+    return Merchant(
+        id=row.id,
+        provider=row.provider,
+        merchant=row.merchant,
+        book_id=row.book_id,
+        serves=frozenset(row.serves),
+        mode=row.mode,
+        settings=row.settings,
+        secrets=tuple(Secret(text) for text in msgspec.json.decode(opened, type=list[str])),
+    )
+
+
+async def find(
+    connection: AsyncConnection, sealer: Sealer, provider: str, merchant: str
+) -> Merchant | None:
+    """The live merchant of this name at this provider."""
+    found = await connection.execute(FIND, {"provider": provider, "merchant": merchant})
+    row = found.one_or_none()
+    return None if row is None else _read(row, sealer)
+
+
+async def serving(
+    connection: AsyncConnection, sealer: Sealer, provider: str, book_id: int
+) -> Merchant | None:
+    """The live merchant of a provider that serves a book; the book's own comes first."""
+    found = await connection.execute(SERVING, {"provider": provider, "book_id": book_id})
+    row = found.one_or_none()
+    return None if row is None else _read(row, sealer)
+
+
+async def listing(connection: AsyncConnection, sealer: Sealer) -> list[Merchant]:
+    """All live merchants."""
+    rows = await connection.execute(LIST, {"limit": MERCHANTS_MAX})
+    return [_read(row, sealer) for row in rows]
+
+
+async def add(
+    connection: AsyncConnection,
+    sealer: Sealer,
+    *,
+    provider: str,
+    merchant: str,
+    book_id: int,
+    serves: Sequence[int],
+    secrets: Sequence[str],
+    now: datetime,
+    mode: str = "",
+    settings: Mapping[str, str | int | bool | None] | None = None,
+) -> int:
+    """Add a merchant with one or two secrets; its id. Raises ValueError for none or too many."""
+    if not 0 < len(secrets) <= SECRETS_MAX:
+        message = f"a merchant has 1 to {SECRETS_MAX} secrets"
+        raise ValueError(message)
+    plain = msgspec.json.encode([str(secret) for secret in secrets])
+    merchant_id = await connection.scalar(
+        ADD,
+        {
+            "provider": provider,
+            "merchant": merchant,
+            "book_id": book_id,
+            "serves": sorted({book_id, *serves}),
+            "mode": mode,
+            "settings": msgspec.json.encode(settings or {}).decode(),
+            "secrets_sealed": sealer.seal_with_master(_context(provider, merchant), plain),
+            "now": now,
+        },
+    )
+    return int(str(merchant_id))

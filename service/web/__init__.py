@@ -1,0 +1,1 @@
+"""What all pages and calls share: cursors, idempotency keys, the pages about problems."""
