@@ -18,21 +18,22 @@ from service.sealing import Sealer
 SECRETS_MAX: Final = 2
 MERCHANTS_MAX: Final = 10_000
 
-COLUMNS: Final = "id, provider, merchant, book_id, serves, mode, settings, secrets_sealed"
-
-FIND = sa.text(f"""
-    select {COLUMNS} from service.merchant
+FIND = sa.text("""
+    select id, provider, merchant, book_id, serves, mode, settings, secrets_sealed
+    from service.merchant
     where provider = :provider and merchant = :merchant and disabled_at is null
 """)
 
-SERVING = sa.text(f"""
-    select {COLUMNS} from service.merchant
+SERVING = sa.text("""
+    select id, provider, merchant, book_id, serves, mode, settings, secrets_sealed
+    from service.merchant
     where provider = :provider and :book_id = any(serves) and disabled_at is null
     order by book_id <> :book_id, id limit 1
 """)
 
-LIST = sa.text(f"""
-    select {COLUMNS} from service.merchant where disabled_at is null order by id limit :limit
+LIST = sa.text("""
+    select id, provider, merchant, book_id, serves, mode, settings, secrets_sealed
+    from service.merchant where disabled_at is null order by id limit :limit
 """)
 
 ADD = sa.text("""
@@ -66,6 +67,18 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
             pay_address=str(self.settings.get("pay_address", "")),
             api_address=str(self.settings.get("api_address", "")),
         )
+
+
+class NewMerchant(msgspec.Struct, frozen=True, kw_only=True):
+    """A merchant to be added; `serves` need not repeat its own book."""
+
+    provider: str
+    merchant: str
+    book_id: int
+    secrets: Sequence[str]
+    serves: Sequence[int] = ()
+    mode: str = ""
+    settings: Mapping[str, str | int | bool | None] = {}
 
 
 def _context(provider: str, merchant: str) -> bytes:
@@ -110,34 +123,22 @@ async def listing(connection: AsyncConnection, sealer: Sealer) -> list[Merchant]
     return [_read(row, sealer) for row in rows]
 
 
-async def add(
-    connection: AsyncConnection,
-    sealer: Sealer,
-    *,
-    provider: str,
-    merchant: str,
-    book_id: int,
-    serves: Sequence[int],
-    secrets: Sequence[str],
-    now: datetime,
-    mode: str = "",
-    settings: Mapping[str, str | int | bool | None] | None = None,
-) -> int:
+async def add(connection: AsyncConnection, sealer: Sealer, new: NewMerchant, now: datetime) -> int:
     """Add a merchant with one or two secrets; its id. Raises ValueError for none or too many."""
-    if not 0 < len(secrets) <= SECRETS_MAX:
+    if not 0 < len(new.secrets) <= SECRETS_MAX:
         message = f"a merchant has 1 to {SECRETS_MAX} secrets"
         raise ValueError(message)
-    plain = msgspec.json.encode([str(secret) for secret in secrets])
+    plain = msgspec.json.encode([str(secret) for secret in new.secrets])
     merchant_id = await connection.scalar(
         ADD,
         {
-            "provider": provider,
-            "merchant": merchant,
-            "book_id": book_id,
-            "serves": sorted({book_id, *serves}),
-            "mode": mode,
-            "settings": msgspec.json.encode(settings or {}).decode(),
-            "secrets_sealed": sealer.seal_with_master(_context(provider, merchant), plain),
+            "provider": new.provider,
+            "merchant": new.merchant,
+            "book_id": new.book_id,
+            "serves": sorted({new.book_id, *new.serves}),
+            "mode": new.mode,
+            "settings": msgspec.json.encode(new.settings).decode(),
+            "secrets_sealed": sealer.seal_with_master(_context(new.provider, new.merchant), plain),
             "now": now,
         },
     )

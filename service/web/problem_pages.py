@@ -2,7 +2,7 @@
 
 import html
 import inspect
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 from litestar import Request, Response, get
@@ -91,7 +91,8 @@ async def problem_page(
     if "text/html" in request.headers.get("accept", ""):
         in_english = language_of(request.headers.get("accept-language", "")) == "en"
         text = as_html(page, in_english=in_english)
-        return Response(text, media_type="text/html; charset=utf-8", headers=headers)  # type: ignore[return-value]  # the same facts as HTML
+        told = Response(text, media_type="text/html; charset=utf-8", headers=headers)
+        return cast("Response[ProblemPage]", told)  # the same facts as HTML
     return Response(page, headers=headers)
 
 
