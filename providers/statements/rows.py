@@ -1,0 +1,127 @@
+"""Rows of a delimited file under its headings, lazily and with limits; no meaning yet."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from providers.statements.layout import Column, Layout, fold
+from providers.statements.lines import UnreadableStatement
+
+LINE_CHARS_MAX = 16_384
+ROW_LINES_MAX = 50
+"""A quoted memo may wrap; a quote that is never closed must not swallow the file."""
+COLUMNS_MAX = 100
+
+_Read = TypeVar("_Read")
+
+
+class Heading(msgspec.Struct, frozen=True, kw_only=True):
+    """Where each column stands, and what the file calls it."""
+
+    row: int
+    texts: Sequence[str]
+    index: Mapping[Column, int]
+    width: int
+
+
+class Row:
+    """One row under its headings."""
+
+    def __init__(self, number: int, texts: Sequence[str], heading: Heading) -> None:
+        self.number = number
+        self.texts = texts
+        self.heading = heading
+
+    def text(self, column: Column) -> str:
+        """The cell of a column; empty where the file has no such column."""
+        at = self.heading.index.get(column)
+        return self.texts[at] if at is not None and at < len(self.texts) else ""
+
+    def read(self, column: Column, how: Callable[[str], _Read]) -> _Read:
+        """The cell as `how` reads it; its ValueError becomes UnreadableStatement."""
+        try:
+            return how(self.text(column))
+        except ValueError as error:
+            raise self.unreadable(column, str(error)) from None
+
+    def unreadable(self, column: Column, why: str) -> UnreadableStatement:
+        """The refusal that names this row, and the column by the file's own heading."""
+        return UnreadableStatement(self.number, self.name(column), why)
+
+    def name(self, column: Column) -> str:
+        """What the file calls a column."""
+        at = self.heading.index.get(column)
+        return column if at is None else self.heading.texts[at].strip()
+
+    def check_width(self) -> None:
+        """Refuse a row that is cut off, or split by a delimiter that was not quoted."""
+        if len(self.texts) < self.heading.width:
+            raise UnreadableStatement(self.number, None, "the row is cut off")
+        if any(text.strip() for text in self.texts[len(self.heading.texts) :]):
+            raise UnreadableStatement(self.number, None, "the row has more cells than headings")
+
+
+def heading_of(row: int, texts: Sequence[str], layout: Layout) -> Heading | None:
+    """The headings in a row; None when a column the layout cannot do without is not there.
+
+    UnreadableStatement when two headings claim one column.
+    """
+    wanted = {fold(name): column for column, names in layout.columns.items() for name in names}
+    index: dict[Column, int] = {}
+    for at, text in enumerate(texts):
+        column = wanted.get(fold(text))
+        if column is None:
+            continue
+        if column in index:
+            raise UnreadableStatement(row, text.strip(), "a second heading for the same column")
+        index[column] = at
+    sides: set[Column] = {"amount"} if "amount" in layout.columns else {"debit", "credit"}
+    if not {"booked_on", "memo"} | sides <= index.keys():
+        return None
+    width = max(index.values()) + 1
+    return Heading(row=row, texts=tuple(texts), index=index, width=width)
+
+
+def rows_of(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """(row number, cells) of each row, blank ones too; the file is left open."""
+    text = io.TextIOWrapper(file, encoding=layout.encoding, newline="")
+    number = 0
+    try:
+        lines = _Lines(text)
+        for cells in csv.reader(lines, delimiter=layout.delimiter, strict=True):
+            number += 1
+            lines.of_row = 0
+            if len(cells) > COLUMNS_MAX:
+                raise UnreadableStatement(number, None, "too many columns")
+            yield number, cells
+    except UnicodeError:
+        raise UnreadableStatement(number + 1, None, f"not {layout.encoding} text") from None
+    except csv.Error as error:
+        raise UnreadableStatement(number + 1, None, str(error)) from None
+    finally:
+        text.detach()
+
+
+class _Lines:
+    """The physical lines of a text, none of them endless, and no row of too many."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.of_row = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(LINE_CHARS_MAX + 1)
+        self.of_row += 1
+        if not line:
+            raise StopIteration
+        if len(line) > LINE_CHARS_MAX or self.of_row > ROW_LINES_MAX:
+            raise csv.Error("an endless row: is a quote not closed?")
+        if "\x00" in line:
+            raise csv.Error("a NUL character: is this a text file?")
+        return line
