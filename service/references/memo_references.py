@@ -43,7 +43,7 @@ def _read_hs(stream: Stream, start: int) -> str | None:
     first = start + len(HS.prefix)
     if gaps is None or gaps > 1 or Gap.MARK in stream.gaps[start + 1 : end]:
         return None
-    if any(gap is not Gap.GLUED for gap in stream.gaps[start + 1 : first + 1]):
+    if stream.gaps[first] is not Gap.GLUED:
         return None
     if stream.gaps[end] is Gap.GLUED and stream.letters[end] in DIGITS:
         return None
