@@ -20,7 +20,8 @@ KEY_CHARS_MAX = 100
 YEAR_MIN, YEAR_MAX = 2000, 2100
 """A time outside is a slip of the sender, and is read as no time."""
 
-_WHOLE = re.compile(r"([0-9]{1,18})(?:\.0{1,6})?", re.ASCII)
+# Never three zeros behind the dot: a Vietnamese `50.000` is fifty thousand, and nobody can be sure.
+_WHOLE = re.compile(r"([0-9]{1,18})(?:\.0{1,2})?", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]+", re.ASCII)
 _COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})", re.ASCII)
 _SPACED = re.compile(
