@@ -1,7 +1,7 @@
 """Bring a database to a revision of the schema, by the owner's login.
 
 All steps of one run are one transaction; two runs at once wait for each other; no step waits for a
-lock longer than LOCK_TIMEOUT_S, so that a migration never queues the whole service behind itself.
+lock longer than LOCK_TIMEOUT, so that a migration never queues the whole service behind itself.
 """
 
 from collections.abc import Callable
@@ -19,16 +19,14 @@ from sqlalchemy.util import await_only
 from service.database import create_engine
 
 FOLDER: Final = Path(__file__).parent
-LOCK_TIMEOUT_S: Final = 5
+LOCK_TIMEOUT: Final = "5s"
 STATEMENT_TIMEOUT_S: Final = 3600
 ADVISORY_LOCK: Final = 0x646F69736F6174
 """The letters "doisoat": one migration at a time in a database."""
 ROLES: Final = ("doisoat_owner", "doisoat_app", "doisoat_keeper")
 
-PREPARE: Final = (
-    sa.text(f"set local lock_timeout = '{LOCK_TIMEOUT_S}s'"),
-    sa.text(f"select pg_advisory_xact_lock({ADVISORY_LOCK})"),
-)
+WAIT: Final = sa.text("select pg_advisory_xact_lock(:number)")
+LIMIT: Final = sa.text("select set_config('lock_timeout', :timeout, true)")
 MISSING_ROLES: Final = sa.text("""
     select wanted.name from unnest(cast(:roles as text[])) as wanted (name)
     where not exists (select from pg_roles where rolname = wanted.name)
@@ -95,8 +93,8 @@ def prepare(connection: sa.Connection) -> None:
             f"The database server has no role {', '.join(missing)}."
             " Create the three roles first: see the deployment guide."
         )
-    for statement in reversed(PREPARE):
-        connection.execute(statement)
+    connection.execute(WAIT, {"number": ADVISORY_LOCK})
+    connection.execute(LIMIT, {"timeout": LOCK_TIMEOUT})
 
 
 def run_script(connection: sa.Connection, path: Path) -> None:
