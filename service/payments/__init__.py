@@ -1,0 +1,1 @@
+"""The only room that allocates money and chooses entries (the outcome table of DESIGN)."""

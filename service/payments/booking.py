@@ -1,0 +1,305 @@
+"""Book money that was seen: a group at once, with the outcome its members would have one by one.
+
+`book` is the only door by which money comes in. It locks what the group may touch, lets each
+sighting in order of arrival read and change that state in memory, and writes the sum of it once.
+It never commits: whoever calls answers "done" only after COMMIT returned.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from ledger import accounts
+from ledger.entries import OpenDay
+from service.payments import joining, loading, outcomes, writing
+from service.payments.effects import Effects
+from service.payments.entries import Booking, dimensions, money_account
+from service.payments.outcomes import Decision
+from service.payments.sightings import (
+    Became,
+    Booked,
+    Case,
+    FieldVerdict,
+    Sighting,
+    SubjectKind,
+)
+from service.payments.state import Movement, Seen, World
+
+GROUP_MAX: Final = 1_000
+"""Sightings in one call of `book`; a longer list is the caller's to cut."""
+
+
+async def book(
+    connection: AsyncConnection,
+    sightings: Sequence[Sighting],
+    *,
+    now: datetime,
+    effects: Effects | None = None,
+    days: Mapping[int, OpenDay] | None = None,
+) -> list[Booked]:
+    """Join, book and allocate `sightings` in the caller's transaction, in their order.
+
+    Gives one `Booked` for each, in order. `effects` may carry rows (calls, events) that the caller
+    wants written in the same statement. Raises ValueError for more than GROUP_MAX sightings; any
+    error leaves nothing behind once the caller rolls back.
+    """
+    if len(sightings) > GROUP_MAX:
+        message = f"{len(sightings)} sightings in one group; at most {GROUP_MAX}"
+        raise ValueError(message)
+    effects = effects or Effects()
+    world = await loading.load(connection, sightings)
+    booked = fold(sightings, world, effects, now)
+    await writing.write(connection, world, effects, now=now, days=days)
+    return booked
+
+
+def fold(
+    sightings: Iterable[Sighting], world: World, effects: Effects, now: datetime
+) -> list[Booked]:
+    """Let each sighting, in order, read and change `world`; collect what is to be written."""
+    booked = []
+    for sighting in sightings:
+        result = _take(sighting, world, effects, now)
+        effects.saw(sighting, result)
+        booked.append(result)
+    return booked
+
+
+def _take(sighting: Sighting, world: World, effects: Effects, now: datetime) -> Booked:
+    found = joining.join(sighting, world)
+    if found == "unsure":
+        return _unsure(sighting, effects)
+    if found == "new":
+        return _new(sighting, world, effects, now)
+    if found.amount_vnd != sighting.amount_vnd:
+        return _other_amount(sighting, found, world, effects)
+    return _again(sighting, found, world, effects)
+
+
+def _new(sighting: Sighting, world: World, effects: Effects, now: datetime) -> Booked:
+    """Money no window told before: one movement and its one booking (invariant 3)."""
+    movement = Movement(
+        book_id=sighting.book_id,
+        id=uuid7(),
+        direction=sighting.direction,
+        origin=sighting.origin,
+        amount_vnd=sighting.amount_vnd,
+        entry_id=uuid7(),
+        new=True,
+        dirty=True,
+    )
+    booking = Booking(movement.entry_id, dimensions(sighting), movement, effects)
+    if sighting.direction == "out":
+        became = _money_out(sighting, movement, booking, world)
+    else:
+        decision = outcomes.decide(sighting, sighting.amount_vnd, world)
+        lines = booking.place(movement, decision, money_account(sighting))
+        booking.finish(movement.book_id, f"movement:{movement.id}", "money_in", lines)
+        _case(sighting, movement, decision, effects)
+        became = decision.became
+    if money_account(sighting) == accounts.CLEARING:
+        sign = 1 if sighting.direction == "in" else -1
+        movement.clearing_vnd += sign * sighting.amount_vnd
+    movement.seen.append(_seen(sighting))
+    world.add(movement)
+    effects.movements.append((sighting, movement, now))
+    return Booked(
+        sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=True
+    )
+
+
+def _money_out(sighting: Sighting, movement: Movement, booking: Booking, world: World) -> Became:
+    """Outgoing money: the reversal of the one credit it names, or unexplained on 1380."""
+    money = money_account(sighting)
+    original = _reversed_credit(sighting, world)
+    if original is None:
+        movement.unexplained_vnd = sighting.amount_vnd
+        lines = [booking.line(accounts.OUTGOING_UNEXPLAINED, money, sighting.amount_vnd)]
+        kind, reason = "money_out", "OUT_OF_SCOPE"
+    else:
+        movement.reversed_vnd = sighting.amount_vnd
+        lines = booking.give_back(original, money, world)
+        kind, reason = "bank_reversal", "BANK_REVERSAL"
+    booking.finish(movement.book_id, f"movement:{movement.id}", kind, lines)
+    booking.effects.cases.append(
+        _sighting_case(sighting, reason, subject_kind="movement", subject_id=movement.id)
+    )
+    return Became.KEPT
+
+
+def _reversed_credit(sighting: Sighting, world: World) -> Movement | None:
+    """The one earlier credit with this trace and amount, if its money is all in this book."""
+    like = world.like(sighting.book_id, sighting.origin, "in", sighting.amount_vnd)
+    fitting = [
+        movement
+        for movement in like
+        if movement.traces.intersection(sighting.traces) and not movement.reversed_vnd
+    ]
+    if len(fitting) != 1:
+        return None
+    movement = fitting[0]
+    at_home = all(placed.account != accounts.DUE_TO_UNITS for placed in movement.placed)
+    whole = sum(placed.amount_vnd for placed in movement.placed) == movement.amount_vnd
+    return movement if at_home and whole else None
+
+
+def _again(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> Booked:
+    """Another window tells of known money: settle it at the bank, explain it if it waited."""
+    became = Became.ATTACHED
+    if sighting.view == "statement":
+        _seen_at_the_bank(sighting, movement, effects)
+    elif movement.direction == "in":
+        told = {seen.reference for seen in movement.seen if seen.reference}
+        contradicts = bool(sighting.reference and told and sighting.reference not in told)
+        if contradicts or (sighting.held_by_provider and movement.allocated_vnd):
+            effects.cases.append(_contested(sighting, movement))
+        elif movement.suspense_vnd:
+            became = _explain(sighting, movement, world, effects)
+    movement.seen.append(_seen(sighting))
+    return Booked(
+        sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=False
+    )
+
+
+def _explain(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> Became:
+    """Money waits in suspense and a better window now says what it is for: reclassify 3380."""
+    decision = outcomes.decide(sighting, movement.suspense_vnd, world)
+    if decision.suspense_vnd and decision.reason in {"UNIDENTIFIED_CREDIT", "HELD_BY_PROVIDER"}:
+        return decision.became
+    effects.resolve(movement.book_id, movement.id, "explained")
+    _case(sighting, movement, decision, effects)
+    if not decision.suspense_vnd:
+        reclassify(
+            Booking(uuid7(), dimensions(sighting), movement, effects),
+            movement,
+            decision,
+            source=f"sighting:{sighting.id}",
+        )
+    return decision.became
+
+
+def reclassify(booking: Booking, movement: Movement, decision: Decision, *, source: str) -> None:
+    """Move a movement's suspense (3380) to where a decision puts it, in one entry."""
+    explained_vnd = decision.held_vnd + sum(amount_vnd for _, amount_vnd in decision.shares)
+    if decision.suspense_vnd or explained_vnd != movement.suspense_vnd:
+        message = f"movement {movement.id}: {explained_vnd} explains {movement.suspense_vnd} đồng"
+        raise ValueError(message)
+    movement.suspense_vnd = 0
+    movement.placed = [p for p in movement.placed if p.account != accounts.SUSPENSE]
+    lines = booking.place(movement, decision, accounts.SUSPENSE)
+    booking.finish(movement.book_id, source, "explained", lines)
+
+
+def _seen_at_the_bank(sighting: Sighting, movement: Movement, effects: Effects) -> None:
+    """The statement shows the money: it leaves clearing for the bank account, or comes off it."""
+    if abs(movement.clearing_vnd) != sighting.amount_vnd:
+        message = f"movement {movement.id} has {movement.clearing_vnd} đồng on clearing"
+        raise ValueError(message)
+    booking = Booking(uuid7(), dimensions(sighting), movement, effects)
+    _to_the_bank(sighting, booking, "seen_at_bank")
+    movement.clearing_vnd = 0
+    movement.dirty = True
+
+
+def _to_the_bank(sighting: Sighting, booking: Booking, kind: str) -> None:
+    """A statement line of money that has, or may have, its credit elsewhere: 1121 / 1130."""
+    pair = (accounts.BANK, accounts.CLEARING)
+    debit, credit = pair if sighting.direction == "in" else pair[::-1]
+    line = booking.line(debit, credit, sighting.amount_vnd)
+    booking.finish(sighting.book_id, f"sighting:{sighting.id}", kind, [line])
+
+
+def _unsure(sighting: Sighting, effects: Effects) -> Booked:
+    """It may be money already told: nobody is credited twice until a person decides.
+
+    A statement line still moves the bank account (invariant 13); its other side stays on clearing,
+    as an open item of its own.
+    """
+    if sighting.view == "statement":
+        booking = Booking(uuid7(), dimensions(sighting), None, effects)
+        _to_the_bank(sighting, booking, "unsure")
+    effects.cases.append(_sighting_case(sighting, "SAME_MOVEMENT_UNSURE"))
+    return Booked(
+        sighting_id=sighting.id, became=Became.UNSURE, movement_id=None, new_movement=False
+    )
+
+
+def _other_amount(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> Booked:
+    """One transaction, two amounts: the first is booked, the second is for a person."""
+    request = world.requests.get(sighting.reference) if sighting.reference else None
+    differs = request is not None and request.amount_vnd != sighting.amount_vnd
+    effects.cases.append(_contested(sighting, movement))
+    return Booked(
+        sighting_id=sighting.id,
+        became=Became.AMOUNT_DIFFERS if differs else Became.KEPT,
+        movement_id=None,
+        new_movement=False,
+    )
+
+
+def _seen(sighting: Sighting) -> Seen:
+    return Seen(
+        seen_by=sighting.seen_by,
+        traces=frozenset(sighting.traces),
+        reference=sighting.reference,
+        happened_on=sighting.happened_on,
+    )
+
+
+def _case(sighting: Sighting, movement: Movement, decision: Decision, effects: Effects) -> None:
+    if decision.reason is None:
+        return
+    amount_vnd = decision.suspense_vnd or decision.held_vnd or sighting.amount_vnd
+    effects.cases.append(
+        Case(
+            book_id=sighting.book_id,
+            subject_kind="movement",
+            subject_id=movement.id,
+            side="bank" if sighting.view == "statement" else "callback",
+            reason=decision.reason,
+            provider=sighting.provider,
+            external_id=sighting.external_id,
+            amount_vnd=amount_vnd,
+            happened_at=sighting.happened_at,
+            fields=decision.fields,
+            candidates=decision.candidates,
+        )
+    )
+
+
+def _contested(sighting: Sighting, movement: Movement) -> Case:
+    field = FieldVerdict(
+        name="amount_vnd",
+        expected=movement.amount_vnd,
+        found=sighting.amount_vnd,
+        verdict="equal" if movement.amount_vnd == sighting.amount_vnd else "differs",
+    )
+    return _sighting_case(sighting, "CONTESTED", fields=(field,))
+
+
+def _sighting_case(
+    sighting: Sighting,
+    reason: str,
+    *,
+    subject_kind: SubjectKind | None = None,
+    subject_id: UUID | None = None,
+    fields: tuple[FieldVerdict, ...] = (),
+) -> Case:
+    """A case about the sighting itself, or about `subject_id`."""
+    from_bank = sighting.view == "statement"
+    return Case(
+        book_id=sighting.book_id,
+        subject_kind=subject_kind or ("statement_line" if from_bank else "event"),
+        subject_id=subject_id or sighting.id,
+        side="bank" if from_bank else "callback",
+        reason=reason,
+        provider=sighting.provider,
+        external_id=sighting.external_id,
+        amount_vnd=sighting.amount_vnd,
+        happened_at=sighting.happened_at,
+        fields=fields,
+    )

@@ -1,0 +1,89 @@
+"""Join a sighting to the movement it reports, if it is one that another window already told.
+
+Within one window two sightings are two movements. Between windows they are joined by own account,
+direction, amount, bank reference and date (a day either way), with multiplicity: as many in one
+window as in the other. Where that is not one-to-one the answer is "unsure", and nothing is
+credited a second time until a person decides (outcome table of DESIGN; MATCHING 2.0).
+"""
+
+import re
+from datetime import timedelta
+from typing import Literal
+
+from service.payments.sightings import Sighting
+from service.payments.state import Movement, World
+
+DAYS_APART_MAX = timedelta(days=1)
+
+KIND_OF_TRACE = re.compile(r"^[A-Z]{2,12}(?=[.\-/]?[0-9])")
+
+
+def join(sighting: Sighting, world: World) -> Movement | Literal["new", "unsure"]:
+    """The movement this sighting reports, or "new", or "unsure".
+
+    A gateway's own transaction number names its movement whatever the amount says: two amounts of
+    one transaction are one movement, and the caller sees the difference.
+    """
+    if sighting.view == "callback":
+        traced = (world.traced(sighting.book_id, sighting.origin, t) for t in sighting.traces)
+        return next((movement for movement in traced if movement is not None), "new")
+    if sighting.view == "counter":
+        return "new"
+    like = world.like(sighting.book_id, sighting.origin, sighting.direction, sighting.amount_vnd)
+    return _among(sighting, [movement for movement in like if _may_be(sighting, movement)])
+
+
+def _among(sighting: Sighting, others: list[Movement]) -> Movement | Literal["new", "unsure"]:
+    """One of `others`, which only other windows have told so far."""
+    traced = [m for m in others if m.traces.intersection(sighting.traces)]
+    if traced:
+        same = [m for m in traced if _same_reference(sighting, m)]
+        return (same or traced)[0]
+    undecided = [m for m in others if not _differs(sighting, m)]
+    same = [m for m in undecided if sighting.reference and _same_reference(sighting, m)]
+    if len(same) == 1:
+        return same[0]
+    on_the_day = [m for m in undecided if _days_apart(sighting, m) == timedelta()]
+    like = on_the_day or undecided
+    if not like:
+        return "new"
+    alike = all(_has_reference(m) == bool(sighting.reference) for m in like)
+    return like[0] if alike and len(like) == sighting.peers else "unsure"
+
+
+def _may_be(sighting: Sighting, movement: Movement) -> bool:
+    """Whether the movement could be this one: near in date, not yet seen by this window."""
+    return (
+        all(seen.seen_by != sighting.seen_by for seen in movement.seen)
+        and _days_apart(sighting, movement) <= DAYS_APART_MAX
+    )
+
+
+def _days_apart(sighting: Sighting, movement: Movement) -> timedelta:
+    return min(
+        (abs(seen.happened_on - sighting.happened_on) for seen in movement.seen),
+        default=timedelta.max,
+    )
+
+
+def _same_reference(sighting: Sighting, movement: Movement) -> bool:
+    return any(seen.reference == sighting.reference for seen in movement.seen)
+
+
+def _has_reference(movement: Movement) -> bool:
+    return any(seen.reference for seen in movement.seen)
+
+
+def _differs(sighting: Sighting, movement: Movement) -> bool:
+    """Two traces of one kind that are unequal, or two references, tell two transfers apart."""
+    told = {seen.reference for seen in movement.seen if seen.reference}
+    if sighting.reference and told and sighting.reference not in told:
+        return True
+    theirs = {kind for trace in movement.traces if (kind := _kind(trace))}
+    return any(_kind(trace) in theirs for trace in sighting.traces)
+
+
+def _kind(trace: str) -> str | None:
+    """The kind of a bank reference that names itself: `MBVCB.123` and `MBVCB.456` compare."""
+    found = KIND_OF_TRACE.match(trace)
+    return found.group() if found else None

@@ -1,0 +1,107 @@
+"""The words of this room: what is seen of money, and what became of it.
+
+No rule and no SQL stands here.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+View: TypeAlias = Literal["callback", "feed", "statement", "counter"]
+Direction: TypeAlias = Literal["in", "out"]
+SubjectKind: TypeAlias = Literal[
+    "movement", "event", "statement_line", "statement", "notice", "call"
+]
+Token: TypeAlias = tuple[str, str]
+"""Kind and value of a code-shaped piece of a memo (`service.token`)."""
+
+
+class Became(StrEnum):
+    """What became of a sighting, or of an event that tells of no money."""
+
+    ALLOCATED = "allocated"
+    NOTED = "noted"
+    ANOTHER_FOR_PAID = "another_for_paid"
+    UNKNOWN_ORDER = "unknown_order"
+    AMOUNT_DIFFERS = "amount_differs"
+    KEPT = "kept"
+    ATTACHED = "attached"
+    UNSURE = "unsure"
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """One window's report of money that moved.
+
+    `id` is the event, the statement line or the receipt it stands for. `origin` is where the money
+    stands outside: `merchant:vnpay/HUE1`, `account:7`, `counter:cash`. `seen_by` is the window;
+    within one window two sightings are two movements. `traces` are bank references or the
+    provider's transaction. `peers` counts the like sightings of the same window that are still to
+    come, this one included (known for a file, 1 for a call).
+    """
+
+    id: UUID
+    book_id: int
+    view: View
+    seen_by: str
+    origin: str
+    direction: Direction
+    amount_vnd: int
+    happened_at: datetime
+    happened_on: date
+    provider: str
+    external_id: str
+    traces: tuple[str, ...] = ()
+    reference: str | None = None
+    held_by_provider: bool = False
+    bank_account_id: int | None = None
+    merchant: str | None = None
+    merchant_id: int | None = None
+    tokens: tuple[Token, ...] = ()
+    notice_id: UUID | None = None
+    peers: int = 1
+
+
+class Booked(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one sighting; `movement_id` is None while it is unsure."""
+
+    sighting_id: UUID
+    became: Became
+    movement_id: UUID | None
+    new_movement: bool
+
+
+class FieldVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a comparison, for people."""
+
+    name: str
+    expected: str | int | None
+    found: str | int | None
+    verdict: Literal["equal", "differs", "missing", "weak"]
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that may explain an unmatched item; `score` is 0 to 100."""
+
+    id: UUID
+    kind: str
+    score: int
+    fields: tuple[FieldVerdict, ...] = ()
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One item that nothing explains yet; `reason` is a code of the taxonomy."""
+
+    book_id: int
+    subject_kind: SubjectKind
+    subject_id: UUID
+    side: Literal["callback", "settlement", "bank", "ledger"]
+    reason: str
+    provider: str
+    external_id: str
+    amount_vnd: int | None
+    happened_at: datetime
+    fields: tuple[FieldVerdict, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
