@@ -5,7 +5,7 @@ Writes no tables and knows none by name: statements live with the room that uses
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import ClassVar, Final
 from weakref import WeakKeyDictionary
 
 import asyncpg
@@ -40,6 +40,9 @@ OWNED: Final = sa.text("""
 
 class OwnerLogin(Exception):
     """The service's login could change what must never change."""
+
+    for_people: ClassVar[bool] = True
+    """The command line prints the message alone."""
 
 
 def create_engine(

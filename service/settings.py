@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -29,6 +29,9 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 
 class SettingsProblem(Exception):
     """The environment asks for something impossible; the message names the setting."""
+
+    for_people: ClassVar[bool] = True
+    """The command line prints the message alone."""
 
 
 class Secret(str):

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -29,6 +29,9 @@ PROGRAM_TIMEOUT_S: Final = 120.0
 
 class ServerProblem(Exception):
     """The private PostgreSQL cannot be used; the message says why and what to do."""
+
+    for_people: ClassVar[bool] = True
+    """The command line prints the message alone."""
 
 
 class Binaries(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ lock longer than LOCK_TIMEOUT, so that a migration never queues the whole servic
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, cast
+from typing import ClassVar, Final, cast
 
 import asyncpg
 import sqlalchemy as sa
@@ -36,6 +36,9 @@ MISSING_ROLES: Final = sa.text("""
 
 class MissingRoles(Exception):
     """The database server lacks roles that the schema grants to."""
+
+    for_people: ClassVar[bool] = True
+    """The command line prints the message alone."""
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
