@@ -5,6 +5,7 @@ what follows from it (the gate) is the caller's.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import date
 from typing import BinaryIO, Literal
 
@@ -51,16 +52,16 @@ class StatementReader:
         return self._sums.totals()
 
     def _lines(self) -> Iterator[StatementLine]:
-        rows = rows_of(self._file, self._layout)
-        heading = self._heading(rows)
-        last = heading.row
-        for number, texts in rows:
-            last = number
-            row = Row(number, texts, heading)
-            line = self._line(row)
-            if line is not None:
-                self._sums.add(line, row.name("balance"))
-                yield line
+        with closing(rows_of(self._file, self._layout)) as rows:
+            heading = self._heading(rows)
+            last = heading.row
+            for number, texts in rows:
+                last = number
+                row = Row(number, texts, heading)
+                line = self._line(row)
+                if line is not None:
+                    self._sums.add(line, row.name("balance"))
+                    yield line
         self._sums.finish(last)
         self._state = "read"
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -85,7 +85,7 @@ def heading_of(row: int, texts: Sequence[str], layout: Layout) -> Heading | None
     return Heading(row=row, texts=tuple(texts), index=index, width=width)
 
 
-def rows_of(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+def rows_of(file: BinaryIO, layout: Layout) -> Generator[tuple[int, list[str]], None, None]:
     """(row number, cells) of each row, blank ones too; the file is left open."""
     text = io.TextIOWrapper(file, encoding=layout.encoding, newline="")
     number = 0
@@ -102,7 +102,8 @@ def rows_of(file: BinaryIO, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as error:
         raise UnreadableStatement(number + 1, None, str(error)) from None
     finally:
-        text.detach()
+        if not file.closed:
+            text.detach()  # or the wrapper would close the caller's file with itself
 
 
 class _Lines:
