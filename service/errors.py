@@ -220,6 +220,13 @@ class ProviderNotServing(Refusal):
     )
 
 
+class AmountNotPayable(Refusal):
+    """The provider takes no order of this amount (too small, too large, or too long in words)."""
+
+    status, code = 409, "amount-not-payable"
+    title_vi, title_en = "Kênh thanh toán không nhận số tiền này", "The amount cannot be asked for"
+
+
 class ReceiptRepeated(Refusal):
     """A counter receipt of this number was recorded before in this book."""
 
