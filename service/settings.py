@@ -83,6 +83,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The largest body of a call that is no file."""
     file_size_max_bytes: Count = 100_000_000
     """The largest statement or settlement file."""
+    gateway_expiry_minutes: Annotated[int, msgspec.Meta(ge=5, le=1440)] = 30
+    """How long a checkout link at a gateway may be paid."""
+    transfer_expiry_days: Annotated[int, msgspec.Meta(ge=1, le=366)] = 30
+    """How long a VietQR transfer may be made."""
     page_size_max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
     """The most rows of one page of a list."""
     shutdown_timeout_s: Count = 30
