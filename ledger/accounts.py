@@ -125,7 +125,7 @@ _ADD_ACCOUNTS = sa.text("""
 """)
 _OPEN_DAY = sa.text("""
     insert into ledger.open_day (book_id, day, segment, raised_at)
-    values (:book_id, :day, 1, :opened_at)
+    values (:book_id, :day, 1, clock_timestamp())
 """)
 _OPEN_SUMS = sa.text("insert into ledger.summed (book_id, segment) values (:book_id, 0)")
 _LIST = sa.text("""
@@ -163,7 +163,7 @@ async def open_book(connection: AsyncConnection, book: Book, opened_at: datetime
         "sides": [account.normal_side for account in CHART],
     }
     await connection.execute(_ADD_ACCOUNTS, key | chart)
-    day = {"day": business_day(opened_at), "opened_at": opened_at}
+    day = {"day": business_day(opened_at)}
     await connection.execute(_OPEN_DAY, key | day)
     await connection.execute(_OPEN_SUMS, key)
 

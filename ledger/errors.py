@@ -68,3 +68,7 @@ class DayNotHeld(LedgerError):
 
 class DayIsOver(LedgerError):
     """The open day of a book moves forward only."""
+
+
+class SnapshotNeeded(LedgerError):
+    """A proof compares many rows and needs them as of one moment."""

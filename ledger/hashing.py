@@ -92,6 +92,11 @@ def head_bytes(  # noqa: PLR0917 - called for every entry; keywords would double
     )
 
 
+def part_sum(part: bytes) -> bytes:
+    """Four bytes that tell whether an encoded head or line is the one that was hashed."""
+    return _SUM.pack(zlib.crc32(part))
+
+
 def seal_entry(head: bytes, lines: Sequence[bytes]) -> tuple[bytes, bytes]:
     """The hash and the parts of an encoded entry.
 
@@ -100,9 +105,9 @@ def seal_entry(head: bytes, lines: Sequence[bytes]) -> tuple[bytes, bytes]:
     """
     if len(lines) == 1:
         line = lines[0]
-        parts = _SUM.pack(zlib.crc32(head)) + _SUM.pack(zlib.crc32(line))
+        parts = part_sum(head) + part_sum(line)
         return hashlib.sha256(head + line).digest(), parts
-    parts = b"".join([_SUM.pack(zlib.crc32(part)) for part in (head, *lines)])
+    parts = b"".join([part_sum(part) for part in (head, *lines)])
     return hashlib.sha256(head + b"".join(lines)).digest(), parts
 
 
