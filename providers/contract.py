@@ -72,7 +72,10 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rejected(Exception):
-    """A call we must not believe. `why` and `detail` go to the log, never to the sender."""
+    """A call we must not book. `why` and `detail` go to the log, never to the sender.
+
+    `authentic` marks one that proved itself and yet cannot be read: it is kept until it can be.
+    """
 
     def __init__(
         self,
@@ -80,11 +83,13 @@ class Rejected(Exception):
         detail: str = "",
         *,
         hint: Hint | None = None,
+        authentic: bool = False,
     ) -> None:
         super().__init__(f"{why}: {detail}" if detail else why)
         self.why = why
         self.detail = detail
         self.hint = hint
+        self.authentic = authentic
 
 
 class Unanswered(Exception):

@@ -72,7 +72,7 @@ class Sepay:
         try:
             return (_claim(call.body, terms.mode),)
         except ValueError as error:
-            raise Rejected("malformed", str(error)) from None
+            raise Rejected("malformed", str(error), authentic=True) from None
 
     def answer(self, outcome: Outcome, call: Call) -> Answer:
         """`{"success":true}` ends SePay's retries; anything else makes it call again."""

@@ -249,14 +249,14 @@ def _claim(fields: Mapping[bytes, str]) -> Claim:
     response_code = fields.get(b"vnp_ResponseCode", "")
     transaction_status = fields.get(b"vnp_TransactionStatus", "")
     if not 0 < len(reference) <= KEY_CHARS_MAX:
-        raise Rejected("malformed", "no order")
+        raise Rejected("malformed", "no order", authentic=True)
     if not response_code or not transaction_status:
         # A checkout link of ours is signed with the same key in the same way: it has no result.
-        raise Rejected("malformed", "no result")
+        raise Rejected("malformed", "no result", authentic=True)
     try:
         transaction = transaction_of(fields.get(b"vnp_TransactionNo", ""), reference)
     except ValueError:
-        raise Rejected("malformed", "no transaction number") from None
+        raise Rejected("malformed", "no transaction number", authentic=True) from None
     amount_vnd, amount_text = amount_of(fields.get(b"vnp_Amount", ""))
     return Claim(
         transaction=transaction,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from providers import Answer, AsksStatus, Call, MakesCheckout, Outcome, Refunds, Rejected, Secret
 from providers.catalog import CATALOG
-from tests.providers.making import NOW, TRUE_CALLS, TrueCall
+from providers.signing_as import sepay_webhook, vnpay_ipn
+from tests.providers.making import NOW, PAYMENT, TRANSFER, TRUE_CALLS, TrueCall
 
 EACH = pytest.mark.parametrize(
     "true", TRUE_CALLS, ids=[f"{true.provider}-{true.terms.mode or 'only'}" for true in TRUE_CALLS]
@@ -129,6 +130,15 @@ def test_a_merchant_without_the_right_secret_believes_nobody(
     terms = msgspec.structs.replace(true.terms, secrets=secrets)
     with pytest.raises(Rejected, match="forged"):
         CATALOG[true.provider].read(true.call, terms, NOW)
+
+
+def test_an_empty_secret_proves_nothing() -> None:
+    """What anybody can sign with an empty key is forged, also where the key was left empty."""
+    for terms in (true.terms for true in TRUE_CALLS):
+        empty = msgspec.structs.replace(terms, secrets=(Secret(""),))
+        call = sepay_webhook(TRANSFER, empty, NOW) if terms.mode else vnpay_ipn(PAYMENT, empty)
+        with pytest.raises(Rejected, match="forged"):
+            CATALOG["sepay" if terms.mode else "vnpay"].read(call, empty, NOW)
 
 
 @EACH
