@@ -7,11 +7,13 @@ groups never wait for each other in a circle.
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -179,17 +181,39 @@ def join_keys(sightings: Iterable[Sighting]) -> set[int]:
     return keys
 
 
-async def load(connection: AsyncConnection, sightings: Sequence[Sighting]) -> World:
-    """Lock and read what `sightings` may touch; see the order of locks above."""
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A reference that a message without money names."""
+
+    book_id: int
+    reference: str
+    merchant_id: int | None
+
+
+async def load(
+    connection: AsyncConnection, sightings: Sequence[Sighting], also: Sequence[Asked] = ()
+) -> World:
+    """Lock and read what `sightings` may touch; see the order of locks above.
+
+    The requests that `also` names are read as well.
+    """
     world = World()
     await lock(connection, join_keys(sightings))
     driver = await raw(connection)
-    merchants = sorted({s.merchant_id for s in sightings if s.merchant_id is not None})
+    named = [
+        *also,
+        *(
+            Asked(book_id=s.book_id, reference=s.reference, merchant_id=s.merchant_id)
+            for s in sightings
+            if s.reference
+        ),
+    ]
+    merchants = sorted({one.merchant_id for one in named if one.merchant_id is not None})
     if merchants:
         rows = await driver.fetch(SERVES, merchants)
         world.serves = {row["id"]: frozenset(row["serves"]) for row in rows}
     movements = await _find_movements(driver, sightings)
-    asked, siblings = await _find_requests(driver, sightings, world)
+    by_feed = {s.reference for s in sightings if s.view == "feed" and s.reference}
+    asked, siblings = await _find_requests(driver, named, by_feed, world)
     outgoing = any(s.direction == "out" for s in sightings)
     wanted: set[NoticeKey] = {key for keys in asked.values() for key in keys}
     wanted |= {key for keys in siblings.values() for key in keys}
@@ -213,21 +237,22 @@ async def load(connection: AsyncConnection, sightings: Sequence[Sighting]) -> Wo
 
 
 async def _find_requests(
-    driver: asyncpg.Connection[asyncpg.Record], sightings: Sequence[Sighting], world: World
+    driver: asyncpg.Connection[asyncpg.Record],
+    named: Sequence[Asked],
+    by_feed: AbstractSet[str],
+    world: World,
 ) -> tuple[dict[str, list[NoticeKey]], dict[NoticeKey, set[NoticeKey]]]:
     """The requests that references name, their notices in order, and those notices' siblings."""
-    referring = [s for s in sightings if s.reference]
-    if not referring:
+    if not named:
         return {}, {}
     codes = {row["code"]: row["book_id"] for row in await driver.fetch(BOOK_CODES)}
     told: set[tuple[int, str]] = set()
-    for sighting in referring:
-        reference = sighting.reference or ""
-        named = codes.get(reference[3:5]) if reference.startswith("HUE") else None
-        books = {named} if named is not None else {sighting.book_id}
-        if named is None and sighting.merchant_id is not None:
-            books |= world.serves.get(sighting.merchant_id, frozenset())
-        told |= {(book_id, reference) for book_id in books}
+    for one in named:
+        code = one.reference[3:5] if one.reference.startswith("HUE") else ""
+        books = {codes[code]} if code in codes else {one.book_id}
+        if code not in codes and one.merchant_id is not None:
+            books |= world.serves.get(one.merchant_id, frozenset())
+        told |= {(book_id, one.reference) for book_id in books}
     asked: dict[str, list[NoticeKey]] = {}
     rows = await driver.fetch(REQUESTS, *_columns(sorted(told), 2))
     # A code of the older system could stand in two books: then it names nothing.
@@ -246,7 +271,6 @@ async def _find_requests(
                 expires_at=row["expires_at"],
             )
         asked.setdefault(reference, []).append((row["book_id"], row["notice_id"]))
-    by_feed = {s.reference for s in sightings if s.view == "feed"}
     own = sorted({key for ref, keys in asked.items() if ref in by_feed for key in keys})
     siblings: dict[NoticeKey, set[NoticeKey]] = {}
     if own:

@@ -1,0 +1,1 @@
+"""Provider calls: kept, believed, booked in groups, and only then answered."""

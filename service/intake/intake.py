@@ -1,0 +1,74 @@
+"""Everything the callback address needs, joined: directory, committer, quarantine."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from providers import Answer, Call, Outcome, Rejected
+from providers.catalog import CATALOG
+from service.intake import figures
+from service.intake.deliveries import Delivery
+from service.intake.directory import Directory
+from service.intake.group_commit import Committer, utc_now
+from service.intake.quarantine import Quarantine, Unbelieved
+from service.merchants import Merchant
+from service.sealing import Sealer
+
+REASONS = {
+    "forged": Outcome.FORGED,
+    "stale": Outcome.STALE,
+    "malformed": Outcome.MALFORMED,
+}
+
+
+class Intake:
+    """One per process: start it with the application, close it before the pool goes."""
+
+    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+        self.directory = Directory(engine, sealer)
+        self._committer = Committer(engine, sealer, self.directory)
+        self._quarantine = Quarantine(engine, sealer, utc_now)
+
+    def start(self) -> None:
+        """Open the lanes; needs a running loop."""
+        self._committer.start()
+        self._quarantine.start()
+
+    async def close(self) -> None:
+        """Finish the open group and what waits behind it."""
+        await self._committer.close()
+        await self._quarantine.close()
+
+    async def take(self, merchant: Merchant, call: Call) -> Answer:
+        """Keep and book a call, or keep it as unbelieved; what its provider is answered.
+
+        `merchant` names a provider of the catalogue. Answers "done" only after COMMIT returned.
+        """
+        provider = CATALOG[merchant.provider]
+        now = utc_now()
+        try:
+            claims = tuple(provider.read(call, merchant.terms, now))
+        except Rejected as rejected:
+            outcome = await self._refuse(merchant, call, rejected, now)
+        else:
+            outcome = await self._committer.take(
+                Delivery(id=uuid7(), merchant=merchant, call=call, claims=claims, received_at=now)
+            )
+        figures.OUTCOMES.labels(provider.name, outcome.value).inc()
+        return provider.answer(outcome, call)
+
+    async def _refuse(
+        self, merchant: Merchant, call: Call, rejected: Rejected, now: datetime
+    ) -> Outcome:
+        kept = await self._quarantine.keep(
+            Unbelieved(
+                merchant=merchant,
+                call=call,
+                why=rejected.why,
+                hint=rejected.hint,
+                authentic=rejected.authentic,
+                received_at=now,
+            )
+        )
+        return REASONS[rejected.why] if kept == "kept" else Outcome.TRY_AGAIN

@@ -1,0 +1,66 @@
+"""Where providers call: the exact bytes in, the provider's own answer out.
+
+The method, the body and the answer are the provider's; nothing of the query goes to a log.
+"""
+
+from typing import Final
+
+from litestar import HttpMethod, Request, Response, route
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, RawBody
+
+from providers import Call
+from providers.catalog import CATALOG
+from service.access.guard import ANYONE
+from service.access.principals import Principal
+from service.errors import Busy, NotFound, TooLarge
+from service.problems import refusals
+
+CALL_BODY_BYTES_MAX: Final = 262_144
+
+
+@route(
+    "/callbacks/{provider:str}/{merchant:str}",
+    http_method=[HttpMethod.GET, HttpMethod.POST],
+    operation_id="receiveCallback",
+    summary="Where a payment provider calls",
+    description=(
+        "Method, body and answer are the provider's own: see the page of the provider. "
+        "The answer is given after the call and its booking are committed."
+    ),
+    tags=["callbacks"],
+    opt=ANYONE,
+    request_max_body_size=CALL_BODY_BYTES_MAX,
+    exclude_from_csrf=True,
+    responses=refusals(NotFound, TooLarge, Busy),
+    status_code=200,
+)
+async def receive(
+    provider: FromPath[str],
+    merchant: FromPath[str],
+    body: RawBody,
+    request: Request[Principal | None, object, State],
+    state: State,
+) -> Response[bytes]:
+    """Keep what a provider tells us and answer in its own dialect; commit before the answer."""
+    known = (
+        await state.intake.directory.merchant(provider, merchant) if provider in CATALOG else None
+    )
+    if known is None:
+        raise NotFound("no such provider or merchant")
+    call = Call(
+        method=request.method,
+        path=request.url.path,
+        raw_query=request.scope.get("query_string", b""),
+        headers=tuple(
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in request.scope["headers"]
+        ),
+        body=body,
+    )
+    answer = await state.intake.take(known, call)
+    return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
+
+
+ROUTES: Final[list[HTTPRouteHandler]] = [receive]
