@@ -115,13 +115,14 @@ def _by_reference(money: Money, named: _Named, still: _Open, kin: "_Kin") -> _Pl
     if rest_vnd == 0:
         return _Plan(rule="R2", allocations=whole, claims=claims)
     reason: Reason
+    allocations: tuple[tuple[UUID, int], ...] = ()
     if named.unknown:  # it names something more that we cannot see
-        reason, allocations = "COMBINED_UNRESOLVED", ()
+        reason = "COMBINED_UNRESOLVED"
     elif rest_vnd > 0:
         wanted = kin.could_want(wanting, group, rest_vnd)
         reason, allocations = ("AMBIGUOUS", ()) if wanted else ("OVERPAYMENT", whole)
     elif len(wanting) > 1:  # which of them it pays is not said
-        reason, allocations = "PARTIAL_PAYMENT", ()
+        reason = "PARTIAL_PAYMENT"
     else:
         reason, allocations = "UNDERPAYMENT", ((wanting[0].id, money.amount_vnd),)
     return _Plan(rule="R2B", reason=reason, allocations=allocations, claims=claims)
