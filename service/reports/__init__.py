@@ -1,0 +1,1 @@
+"""What people and machines read of the whole: the books first. Changes nothing."""
