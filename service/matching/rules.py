@@ -237,6 +237,10 @@ def _settle(plans: dict[UUID, _Plan], contested: set[UUID], still: _Open) -> Non
             still.take(plan.allocations)
         else:
             contested |= plan.claims
+    # What a weaker rule would add to a part payment was counted against another sum.
+    contested |= {
+        one.id for one in still.of({item_id for p in plans.values() for item_id in p.claims})
+    }
 
 
 def _verdict(index: Index, money: Money, plan: _Plan, hits: dict[UUID, set[Hit]]) -> Verdict:
