@@ -9,6 +9,7 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
+from litestar.types import Method
 
 from providers import Call
 from providers.catalog import CATALOG
@@ -20,10 +21,15 @@ from service.problems import refusals
 CALL_BODY_BYTES_MAX: Final = 262_144
 
 
+def _operation_id(_: HTTPRouteHandler, method: HttpMethod | Method, __: object) -> str:
+    """One name for each method: a description may not use a name twice."""
+    return f"receiveCallbackBy{str(method).title()}"
+
+
 @route(
     "/callbacks/{provider:str}/{merchant:str}",
     http_method=[HttpMethod.GET, HttpMethod.POST],
-    operation_id="receiveCallback",
+    operation_id=_operation_id,
     summary="Where a payment provider calls",
     description=(
         "Method, body and answer are the provider's own: see the page of the provider. "
