@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.payments.sightings import Sighting
 from service.payments.state import Item, Movement, Notice, NoticeKey, Placed, Request, Seen, World
+
+Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 DAYS_AROUND: Final = timedelta(days=1)
 REVERSAL_DAYS: Final = timedelta(days=90)
@@ -150,7 +152,7 @@ PLACED = """
 """
 
 
-async def raw(connection: AsyncConnection) -> asyncpg.Connection[asyncpg.Record]:
+async def raw(connection: AsyncConnection) -> Driver:
     """The asyncpg connection underneath, for the hottest statements; its transaction is open."""
     driver = (await connection.get_raw_connection()).driver_connection
     if not isinstance(driver, asyncpg.Connection) or not driver.is_in_transaction():
@@ -237,7 +239,7 @@ async def load(
 
 
 async def _find_requests(
-    driver: asyncpg.Connection[asyncpg.Record],
+    driver: Driver,
     named: Sequence[Asked],
     by_feed: AbstractSet[str],
     world: World,
@@ -281,7 +283,7 @@ async def _find_requests(
 
 
 async def lock_notices(
-    driver: asyncpg.Connection[asyncpg.Record], keys: Iterable[NoticeKey]
+    driver: Driver, keys: Iterable[NoticeKey]
 ) -> dict[NoticeKey, Notice]:
     """Lock notices in (book, id) order and read their counters and items."""
     columns = _columns(sorted(keys), 2)
@@ -299,7 +301,7 @@ async def lock_notices(
 
 
 async def _find_movements(
-    driver: asyncpg.Connection[asyncpg.Record], sightings: Sequence[Sighting]
+    driver: Driver, sightings: Sequence[Sighting]
 ) -> list[tuple[int, UUID]]:
     traced = [
         (s.book_id, s.origin, trace)
@@ -331,7 +333,7 @@ async def _find_movements(
 
 
 async def lock_movements(
-    driver: asyncpg.Connection[asyncpg.Record],
+    driver: Driver,
     keys: Sequence[tuple[int, UUID]],
 ) -> list[Movement]:
     """Lock movements' money in (book, id) order; read their sightings and where it stands."""
