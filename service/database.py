@@ -56,8 +56,9 @@ def create_engine(
 ) -> AsyncEngine:
     """Make the pool for `url`, a libpq address (`postgresql://…`, with sslmode and the like).
 
-    No connection is opened yet. Timeouts are in seconds and hold on the server. A connection that
-    has died is noticed before it is given out. JIT is off: it costs more than short statements do.
+    No connection is opened yet; where that fails later, it is an OperationalError. Timeouts are in
+    seconds and hold on the server. A connection that has died is noticed before it is given out.
+    JIT is off: it costs more than short statements do.
     """
     dsn = plain(url)
     server_settings = {
@@ -70,13 +71,16 @@ def create_engine(
     }
 
     async def connect() -> "asyncpg.Connection[asyncpg.Record]":
-        return await asyncpg.connect(
-            dsn,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=statement_timeout_s + COMMAND_TIMEOUT_MARGIN_S,
-            statement_cache_size=STATEMENT_CACHE_SIZE,
-            server_settings=server_settings,
-        )
+        try:
+            return await asyncpg.connect(
+                dsn,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=statement_timeout_s + COMMAND_TIMEOUT_MARGIN_S,
+                statement_cache_size=STATEMENT_CACHE_SIZE,
+                server_settings=server_settings,
+            )
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise sa.exc.OperationalError(None, None, error) from error
 
     engine = create_async_engine(
         URL_OF_DIALECT,
@@ -85,6 +89,7 @@ def create_engine(
         max_overflow=0,
         pool_timeout=pool_timeout_s,
         pool_recycle=POOL_RECYCLE_S,
+        hide_parameters=True,  # an error must not carry personal data into a log
         json_serializer=_to_json,
         json_deserializer=msgspec.json.decode,
     )

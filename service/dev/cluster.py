@@ -26,6 +26,7 @@ START_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.01
 LOG_SIZE_MAX_BYTES: Final = 20_000_000
+LAST_WORDS_MAX_BYTES: Final = 2_000
 PID_LINE, STATUS_LINE = 0, 7
 """Lines of postmaster.pid, counted from 0."""
 
@@ -68,6 +69,7 @@ class Cluster:
         self._durable = durable
         self._say = say
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     @property
     def socket_folder(self) -> Path:
@@ -111,7 +113,7 @@ class Cluster:
         if self.pid is None:
             self._initialise()
             self._launch()
-        while self._status() != "ready":
+        while self.pid is None or self._status() != "ready":
             _pause(deadline, f"PostgreSQL does not get ready, see {self.log}")
             if self._child is not None and self._child.poll() is not None:
                 if "pre-existing shared memory" not in (words := self._last_words()):
@@ -144,6 +146,7 @@ class Cluster:
         with contextlib.suppress(FileNotFoundError):
             if self.log.stat().st_size > LOG_SIZE_MAX_BYTES:
                 self.log.replace(self.log.with_suffix(".log.old"))
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         settings = SETTINGS | ({} if self._durable else NOT_DURABLE)
         settings["unix_socket_directories"] = str(self.socket_folder)
         command = [str(self.binaries.folder / "postgres"), "-D", str(self.data)]
@@ -189,6 +192,12 @@ class Cluster:
                 self._child.wait(STOP_TIMEOUT_S)
                 self._child = None
 
+    def leave(self) -> None:
+        """Let the server go on without us: others use it, and one of them will stop it."""
+        if self._child is not None:
+            self._child.returncode = 0  # else Python warns of a child that still runs
+            self._child = None
+
     def _pid_file(self) -> list[str]:
         try:
             return (self.data / "postmaster.pid").read_text().splitlines()
@@ -216,7 +225,9 @@ class Cluster:
         return str(self.data) in found.stdout
 
     def _last_words(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read(LAST_WORDS_MAX_BYTES).decode(errors="replace").strip()
 
     def _make_socket_folder(self) -> None:
         folder = self.socket_folder

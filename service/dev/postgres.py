@@ -79,7 +79,7 @@ class Server:
     @property
     def pid(self) -> int | None:
         """The running server's process id, None where it does not run."""
-        return self.cluster.pid
+        return self.cluster.pid if self._folder.is_dir() else None
 
     @property
     def binaries(self) -> Binaries:
@@ -129,6 +129,8 @@ class Server:
             with contextlib.closing(use), contextlib.suppress(FileNotFoundError), self._locked():
                 if _try_lock(use):
                     self.cluster.stop()
+                else:
+                    self.cluster.leave()
         if self._alone is not None:
             self._alone.close()
             self._alone = None
