@@ -211,11 +211,12 @@ def _by_several(money: Money, named: _Named, still: _Open) -> _Plan:
 
 def _weak(money: Money, index: Index, hits: dict[UUID, set[Hit]]) -> _Plan:
     """Fragments, amounts and names suggest; two items that fit are ambiguous."""
-    fitting = {one for one in hits if amount_fits(money, index.items[one])}
+    pointed = set(hits)
     for item_id, shared in index.by_name(money).items():
-        item = index.items[item_id]
-        if shared == len(set(item.name_keys)) and amount_fits(money, item):
-            fitting.add(item_id)
+        if shared == len(set(index.items[item_id].name_keys)):
+            pointed.add(item_id)
+    items = [index.items[one] for one in pointed]
+    fitting = [one for one in items if amount_fits(money, one) and _own(money, [one])]
     return _Plan(
         rule="R5" if hits or fitting else "none",
         reason="AMBIGUOUS" if len(fitting) > 1 else "UNIDENTIFIED_CREDIT",

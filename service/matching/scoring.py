@@ -13,21 +13,22 @@ from service.matching.model import Candidate, FieldVerdict, Item, Money
 CANDIDATES_MAX: Final = 5
 WINDOW_DAYS: Final = 60
 CODE_TERMS: Final[Mapping[Hit, int]] = {
-    "reference": 60,
-    "whole": 55,
-    "padded": 45,
-    "damaged": 40,
-    "truncated": 38,
-    "tail": 32,
-    "typo": 26,
+    "reference": 55,
+    "whole": 50,
+    "padded": 42,
+    "damaged": 38,
+    "truncated": 36,
+    "tail": 30,
+    "typo": 24,
 }
 """The best one counts."""
 AMOUNT_OPEN: Final = 25
 AMOUNT_PAID: Final = 12
 """The amount of a notice that wants nothing any more: perhaps its second payment."""
-NAME_WHOLE: Final = 12
-NAME_HALF: Final = 6
-NEAR_IN_TIME: Final = 3
+NAME_WHOLE: Final = 10
+NAME_HALF: Final = 5
+NEAR_IN_TIME: Final = 2
+OWN_ACCOUNT: Final = 8
 
 
 def amount_fits(money: Money, item: Item) -> bool:
@@ -54,6 +55,8 @@ def terms(money: Money, item: Item, hits: set[Hit]) -> dict[str, int]:
         found["name"] = NAME_WHOLE
     elif words and shared * 2 >= len(words):
         found["name"] = NAME_HALF
+    if found and money.account in item.own_accounts:
+        found["account"] = OWN_ACCOUNT
     if found and 0 <= _days(money, item) <= WINDOW_DAYS:
         found["date"] = NEAR_IN_TIME
     return found
