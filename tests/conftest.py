@@ -84,6 +84,13 @@ def fresh_database(databases: Databases) -> Iterator[Database]:
 
 
 @pytest.fixture
+def empty_database(databases: Databases) -> Iterator[Database]:
+    """Give a database to which nothing was done yet."""
+    with databases.clone("template0") as database:
+        yield database
+
+
+@pytest.fixture
 def database_url(fresh_database: Database) -> str:
     """Give the app role's address of the test's own database."""
     return fresh_database.app_url
