@@ -1,0 +1,1 @@
+"""Bank statements: files kept sealed, held against themselves, and taken line by line, once."""
