@@ -1,7 +1,7 @@
 """The application: every room joined, in one place. Decides nothing about money."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from litestar import Litestar
@@ -44,7 +44,7 @@ def create_app(settings: Settings) -> Litestar:
     app = Litestar(
         ROUTES,
         state=State({"settings": settings, "doorkeeper": doorkeeper}),
-        lifespan=[_resources(settings)],
+        lifespan=[resources],
         guards=[doorkeeper.authorize],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi.CONFIG,
@@ -57,33 +57,28 @@ def create_app(settings: Settings) -> Litestar:
     return app
 
 
-def _resources(
-    settings: Settings,
-) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+@asynccontextmanager
+async def resources(app: Litestar) -> AsyncIterator[None]:
     """The pool, the keys and the open group, for as long as the application lives."""
-
-    @asynccontextmanager
-    async def resources(app: Litestar) -> AsyncIterator[None]:
-        engine = create_engine(
-            settings.database_url,
-            pool_size=settings.pool_size,
-            pool_timeout_s=settings.pool_timeout_s,
-            statement_timeout_s=settings.statement_timeout_s,
-            lock_timeout_s=settings.lock_timeout_s,
-        )
-        sealer = Sealer(master_key(settings))
-        intake = Intake(engine, sealer)
-        app.state.engine = engine
-        app.state.sealer = sealer
-        app.state.sign_in = SignIn()
-        app.state.revision = run.head()
-        app.state.intake = intake
-        intake.start()
-        try:
-            yield
-        finally:
-            # The open group is finished before the pool goes: what was taken is answered.
-            await intake.close()
-            await engine.dispose()
-
-    return resources
+    settings: Settings = app.state.settings
+    engine = create_engine(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        pool_timeout_s=settings.pool_timeout_s,
+        statement_timeout_s=settings.statement_timeout_s,
+        lock_timeout_s=settings.lock_timeout_s,
+    )
+    sealer = Sealer(master_key(settings))
+    intake = Intake(engine, sealer)
+    app.state.engine = engine
+    app.state.sealer = sealer
+    app.state.sign_in = SignIn()
+    app.state.revision = run.head()
+    app.state.intake = intake
+    intake.start()
+    try:
+        yield
+    finally:
+        # The open group is finished before the pool goes: what was taken is answered.
+        await intake.close()
+        await engine.dispose()

@@ -95,11 +95,24 @@ def _mend(operation: Node, scopes: frozenset[str] | None) -> None:
     for parameter in operation.get("parameters", []):
         for name in ("deprecated", "allowEmptyValue", "allowReserved"):
             parameter.pop(name, None)
+        parameter["schema"] = _without_null(parameter["schema"])
     if scopes is None:
         operation["security"] = []
     else:
         operation["security"] = [{SECURITY: []}]
         operation["x-scopes"] = sorted(scopes)
+
+
+def _without_null(schema: Node) -> Node:
+    """A parameter's schema: one may leave it out, but an address cannot say null."""
+    told = dict(schema)
+    kinds = [kind for kind in told.pop("oneOf", []) if kind.get("type") != "null"]
+    told |= kinds[0] if kinds else {}
+    if isinstance(told.get("type"), list):
+        (told["type"],) = (name for name in told["type"] if name != "null")
+    if "enum" in told:
+        told["enum"] = [value for value in told["enum"] if value is not None]
+    return told
 
 
 def _allowed(app: Litestar) -> dict[tuple[str, str], frozenset[str]]:

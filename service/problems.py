@@ -5,7 +5,7 @@ Internals never leave the house: an unexpected error is logged and told without 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Final, Literal, TypeAlias
 
@@ -29,6 +29,7 @@ from service.errors import (
     Busy,
     FieldError,
     Forbidden,
+    IdempotencyKeyMissing,
     InvalidRequest,
     MalformedRequest,
     MethodNotAllowed,
@@ -44,6 +45,9 @@ PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5
 ERRORS_SHOWN_MAX: Final = 50
 TEXT_SHOWN_MAX: Final = 500
+
+MISSING: Final = re.compile(r"Missing required (?P<source>\w+) parameter '(?P<key>[^']+)'")
+IDEMPOTENCY_KEY: Final = "header: idempotency-key"
 
 Language: TypeAlias = Literal["vi", "en"]
 # A handler's principal is read from the scope, so the request's own type of user says nothing.
@@ -159,7 +163,7 @@ def as_refusal(error: Exception) -> Refusal:
 def of_litestar(error: HTTPException) -> Refusal:
     """Litestar's exceptions in our own words; its `detail` may quote the input and is not told."""
     if isinstance(error, ValidationException):
-        return InvalidRequest(errors=list(field_errors(error.extra)))
+        return of_fields(list(field_errors(error)))
     if isinstance(error, NotFoundException):
         return NotFound()
     if isinstance(error, MethodNotAllowedException):
@@ -176,6 +180,13 @@ def of_litestar(error: HTTPException) -> Refusal:
     if isinstance(error, ClientException):
         return MalformedRequest("the body or address is not readable")
     return Unexpected()
+
+
+def of_fields(errors: Sequence[FieldError]) -> Refusal:
+    """What does not fit; a key that is missing has a name of its own."""
+    if any(told.field.lower() == IDEMPOTENCY_KEY for told in errors):
+        return IdempotencyKeyMissing(errors=errors)
+    return InvalidRequest(errors=errors)
 
 
 def of_database(error: sqlalchemy.exc.SQLAlchemyError) -> Refusal:
@@ -196,20 +207,23 @@ def of_database(error: sqlalchemy.exc.SQLAlchemyError) -> Refusal:
     return Unexpected()
 
 
-def field_errors(extra: object) -> Iterable[FieldError]:
-    """Litestar's list of `{message, key, source}` as field errors."""
-    if not isinstance(extra, list):
+def field_errors(error: ValidationException) -> Iterable[FieldError]:
+    """Litestar's list of `{message, key, source}`, or its one sentence, as field errors."""
+    if found := MISSING.match(error.detail):
+        yield FieldError(field=f"{found['source']}: {found['key']}", message="is required")
+    if not isinstance(error.extra, list):
         return
-    for told in extra:
-        if not isinstance(told, dict):
-            continue
+    for told in error.extra:
         key = str(told.get("key", ""))
-        source = str(told.get("source", "body"))
+        source = told.get("source", "body")
+        where = str(getattr(source, "value", source))
         message = str(told.get("message", ""))
-        if message == f"'{key}'" or message.startswith("Missing required"):
+        if message == f"'{key}'":
             message = "is required"
         field = "body" if key == "data" else key
-        yield FieldError(field=field if source == "body" else f"{source}: {field}", message=message)
+        if where == "header":
+            field = field.replace("_", "-")
+        yield FieldError(field=field if where == "body" else f"{where}: {field}", message=message)
 
 
 def route_of(request: AnyRequest) -> str:

@@ -99,6 +99,10 @@ class Doorkeeper:
         """Ask the database again at the next call with this token."""
         self._known.pop(token, None)
 
+    def forget_all(self) -> None:
+        """Ask the database again for everybody."""
+        self._known.clear()
+
     async def _write_down(
         self, engine: AsyncEngine, kind: RefusedKind, actor: str, action: str
     ) -> None:

@@ -65,7 +65,8 @@ PAGE = sa.text("""
     cross join lateral (
         select notice.id from service.notice as notice
         where notice.book_id = book.book_id
-          and notice.id > case when book.book_id = :after_book then :after else :no_id end
+          and notice.id > case when book.book_id = :after_book
+                              then cast(:after as uuid) else cast(:no_id as uuid) end
         order by notice.id limit :limit
     ) as found
     where book.book_id >= :after_book
@@ -78,7 +79,8 @@ PAGE_OF_STATUS = sa.text("""
     cross join lateral (
         select state.notice_id as id from service.notice_state as state
         where state.book_id = book.book_id and state.status = :status
-          and state.notice_id > case when book.book_id = :after_book then :after else :no_id end
+          and state.notice_id > case when book.book_id = :after_book
+                              then cast(:after as uuid) else cast(:no_id as uuid) end
         order by state.notice_id limit :limit
     ) as found
     where book.book_id >= :after_book
@@ -94,7 +96,7 @@ PAGE_OF_DOSSIER = sa.text("""
       on state.book_id = notice.book_id and state.notice_id = notice.id
     where notice.dossier_code = :dossier_code
       and (cast(:status as text) is null or state.status = :status)
-      and (book.book_id, notice.id) > (:after_book, :after)
+      and (book.book_id, notice.id) > (:after_book, cast(:after as uuid))
     order by book.book_id, notice.id limit :limit
 """)
 

@@ -23,7 +23,7 @@ CALL_BODY_BYTES_MAX: Final = 262_144
 
 def _operation_id(_: HTTPRouteHandler, method: HttpMethod | Method, __: object) -> str:
     """One name for each method: a description may not use a name twice."""
-    return f"receiveCallbackBy{str(method).title()}"
+    return f"receiveCallbackBy{HttpMethod(method).value.title()}"
 
 
 @route(
