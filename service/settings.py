@@ -147,6 +147,28 @@ def master_key(settings: Settings) -> bytes:
     return _decoded_key(Secret(path.read_text().strip()))
 
 
+def at_private_server(settings: Settings, app_url: str, owner_url: str) -> Settings:
+    """Complete a private installation's settings with its started server and its own master key."""
+    return msgspec.structs.replace(
+        settings,
+        database_url=Secret(app_url),
+        migration_database_url=Secret(owner_url),
+        master_key=Secret(base64.b64encode(master_key(settings)).decode()),
+    )
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Give the variables from which another process loads equal settings (secrets included)."""
+    names = {field: variable for variable, field in UNPREFIXED.items()}
+    return {
+        names.get(field, PREFIX + field.upper()): str(getattr(settings, field)).lower()
+        if isinstance(getattr(settings, field), bool)
+        else str(getattr(settings, field))
+        for field in settings.__struct_fields__
+        if getattr(settings, field) != ""
+    }
+
+
 def _make_key_file(path: Path) -> None:
     """Write a new key whole, once, whoever else is trying."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Secret, Settings, SettingsProblem, load, master_key
+from service.settings import (
+    Secret,
+    Settings,
+    SettingsProblem,
+    as_environment,
+    at_private_server,
+    load,
+    master_key,
+)
 
 KEY = bytes(range(32))
 KEY_TEXT = base64.b64encode(KEY).decode()
@@ -93,3 +101,12 @@ def test_a_private_installation_makes_one_key(tmp_path: Path) -> None:
     assert len(keys) == 1
     assert [path.name for path in (tmp_path / "var").iterdir()] == ["master.key"]
     assert stat.S_IMODE((tmp_path / "var" / "master.key").stat().st_mode) == 0o600
+
+
+def test_a_worker_process_loads_equal_settings(tmp_path: Path) -> None:
+    """What one process settled, another reads from its environment, the private key included."""
+    given = Settings(data_dir=tmp_path, port=81, metrics=False)
+    settled = at_private_server(given, "postgresql://app@/d?host=/s", "postgresql://owner@/d")
+    assert load(as_environment(settled)) == settled
+    assert master_key(settled) == master_key(given)
+    assert load(as_environment(given)) == given
