@@ -185,10 +185,11 @@ class Taking:
         lines = iter(reader)
         taken = await self._taken()
         while batch := await asyncio.to_thread(self._next, lines, counter):
-            first, last = batch[0].line.ordinal, batch[-1].line.ordinal
+            last = batch[-1].line.ordinal
             while last > taken:
-                taken = await self._take_chunk([one for one in batch if one.line.ordinal > taken])
-            progress(max(taken, first), read.totals.count)
+                left = [one for one in batch if one.line.ordinal > taken]
+                taken = await self._take_chunk(left)
+                progress(taken, read.totals.count)
 
     def _next(self, lines: Iterator[StatementLine], counter: Occurrences) -> list[Counted]:
         return counter.count(islice(lines, self._chunk_lines))
