@@ -16,12 +16,13 @@ import pytest
 from service.dev import binaries as programs
 from service.dev.binaries import ServerProblem, find_binaries
 from service.dev.postgres import APP, DATABASE, KEEPER, OWNER, Server
+from tests.databases import quick_place
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a stopped server's folder to copy from."""
-    with tempfile.TemporaryDirectory(prefix="doisoat-made-") as place:
+    with tempfile.TemporaryDirectory(prefix="doisoat-made-", dir=quick_place()) as place:
         Path(place).chmod(0o711)
         with Server(Path(place) / "pg", durable=False):
             pass
@@ -31,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def folder(made: Path) -> Iterator[Path]:
     """Give a folder with a stopped server in it, of this test's own."""
-    with tempfile.TemporaryDirectory(prefix="doisoat-one-") as place:
+    with tempfile.TemporaryDirectory(prefix="doisoat-one-", dir=quick_place()) as place:
         Path(place).chmod(0o711)
         copy = Path(place) / "pg"
         subprocess.run(["cp", "-a", str(made), str(copy)], check=True)
@@ -225,7 +226,7 @@ def test_a_folder_the_server_user_cannot_reach(made: Path, monkeypatch: pytest.M
     An ordinary user's server runs as that user, and stays where it was told.
     """
     told: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="doisoat-home-") as place:
+    with tempfile.TemporaryDirectory(prefix="doisoat-home-", dir=quick_place()) as place:
         elsewhere = Path(place) / "elsewhere"
         home = Path(place) / "home"
         Path(place).chmod(0o711)
