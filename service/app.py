@@ -24,6 +24,7 @@ from service.reports import ledger_routes
 from service.sealing import Sealer
 from service.settings import Settings, master_key
 from service.web import problem_pages
+from service.worker import Worker
 
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *access_routes.ROUTES,
@@ -76,9 +77,13 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
     app.state.revision = run.head()
     app.state.intake = intake
     intake.start()
+    worker = Worker(engine)
+    if settings.work_in_server:
+        worker.start()
     try:
         yield
     finally:
+        await worker.close()
         # The open group is finished before the pool goes: what was taken is answered.
         await intake.close()
         await engine.dispose()

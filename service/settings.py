@@ -67,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Log lines for people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that is logged."""
+    work_in_server: bool = True
+    """`serve` also does what `doisoat work` does; switch it off where that runs on its own."""
     metrics: bool = True
     """Serve /metrics."""
 

@@ -64,7 +64,9 @@ def built_app() -> Litestar:
 def settings(fresh_database: Database) -> Settings:
     """Give settings that name the test's own database."""
     key = base64.b64encode(MASTER_KEY).decode()
-    return Settings(database_url=Secret(fresh_database.app_url), master_key=Secret(key))
+    return Settings(
+        database_url=Secret(fresh_database.app_url), master_key=Secret(key), work_in_server=False
+    )
 
 
 @pytest.fixture
