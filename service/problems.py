@@ -139,7 +139,7 @@ def headers_of(refusal: Refusal, error: Exception) -> dict[str, str]:
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         found["WWW-Authenticate"] = "Bearer"
     if isinstance(error, MethodNotAllowedException) and error.headers:
-        found |= {"Allow": error.headers.get("Allow", "")}
+        found |= {name.title(): value for name, value in error.headers.items()}
     return found
 
 
