@@ -163,6 +163,21 @@ async def test_the_clock_is_read_after_the_wait(
         assert start < held.recorded_at <= now
 
 
+async def test_a_wait_for_one_that_gave_up_is_not_before_the_clock_either(
+    engine: AsyncEngine, two_books: tuple[int, int]
+) -> None:
+    """Recording begins when the day is held, also when the one waited for rolled back."""
+    async with engine.connect() as closer, engine.begin() as writer:
+        await close_segment(closer, 1)
+        waiting = asyncio.ensure_future(hold_days(writer, [1]))
+        await asyncio.sleep(0.1)
+        clock = sa.text("select clock_timestamp()")
+        before = (await closer.execute(clock)).scalar_one()
+        await closer.rollback()
+        held = (await waiting)[1]
+        assert (held.segment, held.recorded_at > before) == (1, True)
+
+
 async def test_a_book_has_the_whole_chart_and_is_opened_once(
     engine: AsyncEngine, two_books: tuple[int, int]
 ) -> None:
