@@ -66,6 +66,11 @@ def read(path: Path) -> DemoFile:
         raise DemoProblem(f"{path} is not the file of a demo: {error}") from None
 
 
+def find(path: Path) -> DemoFile | None:
+    """The file of a demo; None where there is none yet."""
+    return read(path) if path.exists() else None
+
+
 def write(path: Path, demo: DemoFile) -> None:
     """Write the file whole, readable for its owner alone."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -1,0 +1,251 @@
+"""Everybody around the service: the one-stop that records, citizens who pay, providers who call.
+
+Each method does one thing over HTTP, and the tally says what was answered. When what happens is
+decided by the callers: service.dev.demo for the past days, service.dev.simulator from now on.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import httpx2
+import msgspec
+
+from providers import Secret, Terms
+from providers.signing_as import BankTransfer, Payment, sepay_webhook
+from service.dev import mishaps
+from service.dev.bank import Bank, BankMovement
+from service.dev.client import Client
+from service.dev.demo_file import DemoFile, DemoMerchant
+from service.dev.dossiers import Dossier
+from service.dev.units import Unit
+
+AT_ONCE: Final = 16
+NUMBERS_BEGIN_S: Final = 1_700_000_000
+"""Provider numbers begin with the seconds since then, so that no two runs give the same."""
+NUMBERS_PER_RUN: Final = 1_000_000
+FEED_KEEPS_QUIET: Final = 0.03
+"""Share of transfers that a feed tells without the bank's reference."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Notice(msgspec.Struct, kw_only=True):
+    """A recorded notice, as far as the demo needs it."""
+
+    id: str
+    outstanding_vnd: int
+    status: str
+
+
+class Request(msgspec.Struct, kw_only=True):
+    """A way to pay, as far as the demo needs it."""
+
+    reference: str
+    amount_vnd: int
+
+
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """A dossier with its notice."""
+
+    dossier: Dossier
+    notice: Notice
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """A movement of our account, and how the feed tells of it (`told` copies, after a forgery)."""
+
+    unit: Unit
+    moved: BankMovement
+    told: int = 1
+    forged_first: bool = False
+    late: bool = False
+    with_reference: bool = True
+
+
+class Town:
+    """Callers of one service; give it equal dice and it does equal things."""
+
+    def __init__(self, client: Client, demo: DemoFile, bank: Bank, dice: random.Random) -> None:
+        """Numbers of providers begin at the present second."""
+        self.client = client
+        self.bank = bank
+        self.dice = dice
+        self.tally: Counter[str] = Counter()
+        begun = int(datetime.now(UTC).timestamp()) - NUMBERS_BEGIN_S
+        self._begun = begun
+        self._number = begun * NUMBERS_PER_RUN
+        self._gateway = demo.merchants["vnpay"]
+        self._feeds = {one.merchant: one for one in demo.merchants_of("sepay")}
+
+    def number(self) -> int:
+        """A number that no provider gave before."""
+        self._number += 1
+        return self._number
+
+    def document(self) -> str:
+        """A bank's reference that it gave to no other movement."""
+        number = self.number()
+        return f"{5000 + number // 10**5 % 1000}.{number % 10**9}"
+
+    async def record(self, dossier: Dossier) -> Owed:
+        """Record what a dossier owes, as the one-stop does."""
+        notice = await self.client.ask(
+            "POST",
+            "/v1/fee-notices",
+            Notice,
+            body=dossier.body,
+            key=f"notice-{self._begun}-{dossier.code}",
+        )
+        self.tally["notices"] += 1
+        return Owed(dossier=dossier, notice=notice)
+
+    async def request(self, owed: Owed, provider: str) -> Request:
+        """Ask for a way to pay a notice."""
+        self.tally["requests"] += 1
+        return await self.client.ask(
+            "POST",
+            "/v1/payment-requests",
+            Request,
+            body={"notice_ids": [owed.notice.id], "provider": provider},
+            key=f"pay-{self._begun}-{owed.dossier.code}-{provider}",
+        )
+
+    async def receipt(self, owed: Owed, method: str, at: datetime) -> None:
+        """Take cash or a card at the counter."""
+        await self.client.ask(
+            "POST",
+            "/v1/counter-receipts",
+            dict[str, object],
+            body={
+                "notice_id": owed.notice.id,
+                "method": method,
+                "amount_vnd": owed.notice.outstanding_vnd,
+                "receipt_no": f"{owed.dossier.unit.book.code}-{self.number()}",
+                "received_at": at,
+            },
+        )
+        self.tally[f"counter {method}"] += 1
+
+    async def exempt(self, owed: Owed) -> None:
+        """Waive all of a notice."""
+        body = {"reason": "Người có công với cách mạng", "decided_by": "Lãnh đạo Trung tâm"}
+        path = f"/v1/fee-notices/{owed.notice.id}/exemption"
+        await self.client.ask("POST", path, Notice, body=body)
+        self.tally["exempted"] += 1
+
+    async def cancel(self, owed: Owed) -> None:
+        """Cancel a notice whose dossier was withdrawn."""
+        path = f"/v1/fee-notices/{owed.notice.id}/cancellation"
+        await self.client.ask("POST", path, Notice, body={"reason": "Người nộp rút hồ sơ"})
+        self.tally["cancelled"] += 1
+
+    async def pay_at_gateway(
+        self, reference: str, amount_vnd: int, at: datetime, mishap: str
+    ) -> None:
+        """A citizen pays at VNPAY, which calls us, with whatever goes wrong."""
+        number = self.number()
+        payment = Payment(
+            reference=reference,
+            transaction=str(number),
+            amount_vnd=amount_vnd,
+            paid_at=at,
+            order_info=f"Nop phi le phi {reference}",
+            bank_code=self.dice.choice(("NCB", "VCB", "BIDV", "AGRIBANK", "TCB", "MBBANK")),
+            bank_reference=f"VNP{number}",
+        )
+        calls = mishaps.gateway_calls(self.dice, payment, terms(self._gateway), mishap)
+        for call in calls:
+            self._answered("vnpay", await self.client.deliver(call))
+        if not calls:
+            self.tally["vnpay lost"] += 1
+
+    def transfer(
+        self, unit: Unit, amount_vnd: int, at: datetime, memo: str, mishap: str = ""
+    ) -> list[Transfer]:
+        """What a transfer to (or, if negative, from) a unit's account becomes."""
+        if mishap == "wrong_amount":
+            amount_vnd = mishaps.other_amount(self.dice, amount_vnd)
+        moved = BankMovement(
+            account=unit.account,
+            booked_at=at,
+            direction="in" if amount_vnd > 0 else "out",
+            amount_vnd=abs(amount_vnd),
+            document=self.document(),
+            memo=memo,
+        )
+        one = Transfer(
+            unit=unit,
+            moved=moved,
+            told=self.dice.randint(2, mishaps.COPIES_MAX) if mishap == "duplicate" else 1,
+            forged_first=mishap == "forged_first",
+            late=mishap == "late",
+            with_reference=self.dice.random() >= FEED_KEEPS_QUIET,
+        )
+        if mishap == "lost":
+            return [msgspec.structs.replace(one, told=0)]
+        if mishap != "twice":
+            return [one]
+        again = msgspec.structs.replace(moved, document=self.document())
+        return [one, msgspec.structs.replace(one, moved=again)]
+
+    async def tell(self, transfer: Transfer) -> None:
+        """The bank feed tells us of a movement, as often as it does."""
+        moved = transfer.moved
+        told = BankTransfer(
+            id=self.number(),
+            amount_vnd=moved.amount_vnd,
+            happened_at=moved.booked_at,
+            content=moved.memo,
+            own_account=moved.account,
+            direction=moved.direction,
+            bank_reference=moved.document if transfer.with_reference else "",
+        )
+        agreed = terms(self._feeds[transfer.unit.sepay_merchant])
+        if transfer.forged_first:
+            call = sepay_webhook(told, mishaps.forged(agreed), datetime.now(UTC))
+            self._answered("sepay", await self.client.deliver(call))
+        for _ in range(transfer.told):
+            call = sepay_webhook(told, agreed, datetime.now(UTC))
+            self._answered("sepay", await self.client.deliver(call))
+        if not transfer.told:
+            self.tally["sepay lost"] += 1
+
+    def _answered(self, provider: str, response: httpx2.Response) -> None:
+        """Count what a provider was answered."""
+        word = str(response.status_code)
+        if provider == "vnpay" and response.is_success:
+            word = str(response.json()["RspCode"])
+        self.tally[f"{provider} calls"] += 1
+        self.tally[f"{provider} {word}"] += 1
+
+
+def terms(merchant: DemoMerchant) -> Terms:
+    """What a merchant of the demo signs with."""
+    return Terms(
+        merchant=merchant.merchant,
+        secrets=[Secret(text) for text in merchant.secrets],
+        mode=merchant.mode,
+    )
+
+
+async def each(
+    items: Iterable[Item], do: Callable[[Item], Awaitable[Result]], at_once: int = AT_ONCE
+) -> Sequence[Result]:
+    """Do something with every item, a few at once; results in the order of the items."""
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(item: Item) -> Result:
+        async with gate:
+            return await do(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item)) for item in items]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
