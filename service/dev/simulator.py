@@ -6,13 +6,20 @@ the provider calls, with whatever goes wrong. Nothing here decides what is booke
 
 import asyncio
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from ledger.accounts import business_day
-from service.dev import mishaps, people
-from service.dev.demo_file import DemoProblem
+from service.dev import mishaps, people, starts
+from service.dev.bank import Bank
+from service.dev.client import Client
+from service.dev.demo_file import BANK_NAME, DemoProblem
 from service.dev.dossiers import Desk
+from service.dev.guard import running_demo
 from service.dev.mishaps import Rates
 from service.dev.town import Town
 from service.dev.units import UNITS, Unit
@@ -94,6 +101,32 @@ class Simulator:
             desk = Desk(town_dice(self._town), unit, day, later, FIRST_NUMBER)
         self._desks[unit, day] = desk, given + 1
         return desk
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What a simulation has sent, and how it was answered."""
+
+    begun: int
+    failed: int
+    last_problem: str
+    tally: Mapping[str, int]
+
+
+async def traffic(
+    path: Path, rates: Rates, *, rate_per_s: float, seconds: float, seed: int | None
+) -> Done:
+    """Send traffic to the running demo of a `demo.json`; raises DemoProblem where it is none."""
+    demo = await running_demo(path)
+    async with Client(demo) as client:
+        town = Town(client, demo, Bank(path.parent / BANK_NAME), random.Random(seed))
+        simulator = Simulator(town, starts.take(path.parent), rates)
+        begun = await simulator.run(rate_per_s, seconds)
+    return Done(
+        begun=begun,
+        failed=simulator.failed,
+        last_problem=simulator.last_problem,
+        tally=town.tally,
+    )
 
 
 def town_dice(town: Town) -> random.Random:

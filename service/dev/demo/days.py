@@ -18,9 +18,9 @@ from service.dev.units import UNITS, Unit
 from service.references import payment_reference
 
 FIRST_RUN_DAYS: Final = 4
-DOSSIERS_A_DAY: Final = 300
+DOSSIERS_A_DAY: Final = 250
 """For each unit: about the busiest wards of Huế on their busiest days."""
-LATER_RUN_DOSSIERS: Final = 150
+LATER_RUN_DOSSIERS: Final = 120
 SATURDAY: Final = 5
 OPENS: Final = time(7, 30)
 PAID_WITHIN: Final = timedelta(hours=13)
