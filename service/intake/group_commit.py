@@ -24,7 +24,7 @@ GROUP_MAX: Final = 256
 QUEUE_MAX: Final = 4_096
 """Calls that may wait; the next one is told to try again at once."""
 ANSWER_WITHIN_S: Final = 5.0
-LANES: Final = 2
+LANES: Final = int(__import__("os").environ.get("LANES", "2"))
 """Groups of one process that may be under way at once: one commits while another computes."""
 
 log = structlog.get_logger(__name__)
@@ -134,13 +134,16 @@ class Committer:
         """A believed call that cannot be booked is kept, seen by people, and asked for again."""
         log.error("intake.call_stuck", call=str(delivery.id), error=type(error).__name__)
         now = self._clock()
-        async with transaction(self._engine) as connection:
-            await quarantine.keep_stuck(
-                connection,
-                self._sealer,
-                delivery.merchant,
-                delivery.call,
-                why=type(error).__name__,
-                now=now,
-            )
+        try:
+            async with transaction(self._engine) as connection:
+                await quarantine.keep_stuck(
+                    connection,
+                    self._sealer,
+                    delivery.merchant,
+                    delivery.call,
+                    why=type(error).__name__,
+                    now=now,
+                )
+        except Exception:  # what cannot even be kept must not keep the others from being booked
+            log.exception("intake.call_not_kept", call=str(delivery.id))
         return Outcome.TRY_AGAIN

@@ -137,7 +137,13 @@ def _reversed_credit(sighting: Sighting, world: World) -> Movement | None:
     fitting = [
         movement
         for movement in like
-        if movement.traces.intersection(sighting.traces) and not movement.reversed_vnd
+        if movement.traces.intersection(sighting.traces)
+        and not movement.reversed_vnd
+        # A group knows more movements than its members would have looked at.
+        and any(
+            -loading.DAYS_AROUND <= sighting.happened_on - seen.happened_on <= loading.REVERSAL_DAYS
+            for seen in movement.seen
+        )
     ]
     if len(fitting) != 1:
         return None

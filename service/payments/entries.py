@@ -95,10 +95,15 @@ class Booking:
         under one shared id (choice 15 of DESIGN).
         """
         lines: list[Line] = []
+        over = self._over(movement, decision)
+        if over is not None:
+            # Before the notice is told of: its event says what is held, too.
+            over.held_vnd += decision.held_vnd
+            over.dirty = True
         for notice, amount_vnd in decision.shares:
             lines += self._pay(movement, notice, amount_vnd, debit)
         if decision.held_vnd:
-            lines.append(self._hold(movement, decision, debit))
+            lines.append(self._hold(movement, decision.held_vnd, over, debit))
         if decision.suspense_vnd:
             movement.suspense_vnd += decision.suspense_vnd
             movement.placed.append(
@@ -156,20 +161,20 @@ class Booking:
         )
         return entry_id
 
-    def _hold(self, movement: Movement, decision: Decision, debit: str) -> Line:
+    @staticmethod
+    def _over(movement: Movement, decision: Decision) -> Notice | None:
+        """The notice that an excess was paid over, where it is one of the money's own book."""
+        if not decision.held_vnd or not decision.shares:
+            return None
+        over = decision.shares[0][0]
+        return over if over.book_id == movement.book_id else None
+
+    def _hold(self, movement: Movement, held_vnd: int, over: Notice | None, debit: str) -> Line:
         """What is kept for the payer (3381); an excess names the notice it was paid over."""
-        over = decision.shares[0][0] if decision.shares else None
-        if over is not None and over.book_id != movement.book_id:
-            over = None
-        if over is not None:
-            over.held_vnd += decision.held_vnd
-            over.dirty = True
-        placed = Placed(
-            accounts.OVERPAID, movement.book_id, decision.held_vnd, over.id if over else None
-        )
-        movement.held_vnd += decision.held_vnd
+        placed = Placed(accounts.OVERPAID, movement.book_id, held_vnd, over.id if over else None)
+        movement.held_vnd += held_vnd
         movement.placed.append(placed)
-        return self.line(debit, accounts.OVERPAID, decision.held_vnd, placed)
+        return self.line(debit, accounts.OVERPAID, held_vnd, placed)
 
     def give_back(self, original: Movement, money: str, world: World) -> list[Line]:
         """The mirror of where an earlier credit stands: its notices are open again."""

@@ -27,6 +27,7 @@ REVERSAL_DAYS: Final = timedelta(days=90)
 """How far back an outgoing transfer may point to the credit it reverses."""
 
 SIBLINGS_READ_MAX: Final = 500
+"""For each notice that is asked for; a group reads as many as its members would."""
 
 # Two windows may tell of one transfer at the same moment: whoever holds the lock joins first.
 LOCK = sa.text("""
@@ -49,7 +50,8 @@ BOOK_CODES = """select code, book_id from ledger.book"""
 
 SERVES = """select id, serves from service.merchant where id = any($1::integer[])"""
 
-# Other open notices of the same dossier or of the same payer.
+# Other open notices of the same dossier or of the same payer; with $4 also those that owe nothing
+# now, for money that goes out in the same group may open them again.
 SIBLINGS = """
     with asked as (
         select notice.book_id, notice.id, notice.dossier_key, notice.payer_key
@@ -64,13 +66,18 @@ SIBLINGS = """
         from asked join service.notice as other
           on other.book_id = asked.book_id and other.payer_key = asked.payer_key
     )
-    select near.of_id, near.book_id, near.id
-    from near
-    join service.notice_state as state
-      on state.book_id = near.book_id and state.notice_id = near.id
-    where near.id <> near.of_id and state.outstanding_vnd > 0
-    order by near.book_id, near.id
-    limit $3
+    select of_id, book_id, id
+    from (
+        select near.of_id, near.book_id, near.id, row_number() over (
+                   partition by near.of_id
+                   order by state.outstanding_vnd = 0, near.book_id, near.id) as place
+        from near
+        join service.notice_state as state
+          on state.book_id = near.book_id and state.notice_id = near.id
+        where near.id <> near.of_id and (state.outstanding_vnd > 0 or $4::boolean)
+    ) as other
+    where place <= $3
+    order by book_id, id
 """
 
 NOTICES = """
@@ -215,8 +222,8 @@ async def load(
         world.serves = {row["id"]: frozenset(row["serves"]) for row in rows}
     movements = await _find_movements(driver, sightings)
     by_feed = {s.reference for s in sightings if s.view == "feed" and s.reference}
-    asked, siblings = await _find_requests(driver, named, by_feed, world)
     outgoing = any(s.direction == "out" for s in sightings)
+    asked, siblings = await _find_requests(driver, named, by_feed, world, outgoing=outgoing)
     wanted: set[NoticeKey] = {key for keys in asked.values() for key in keys}
     wanted |= {key for keys in siblings.values() for key in keys}
     wanted |= {(s.book_id, s.notice_id) for s in sightings if s.notice_id is not None}
@@ -243,6 +250,8 @@ async def _find_requests(
     named: Sequence[Asked],
     by_feed: AbstractSet[str],
     world: World,
+    *,
+    outgoing: bool,
 ) -> tuple[dict[str, list[NoticeKey]], dict[NoticeKey, set[NoticeKey]]]:
     """The requests that references name, their notices in order, and those notices' siblings."""
     if not named:
@@ -276,15 +285,14 @@ async def _find_requests(
     own = sorted({key for ref, keys in asked.items() if ref in by_feed for key in keys})
     siblings: dict[NoticeKey, set[NoticeKey]] = {}
     if own:
-        for row in await driver.fetch(SIBLINGS, *_columns(own, 2), SIBLINGS_READ_MAX):
+        found = await driver.fetch(SIBLINGS, *_columns(own, 2), SIBLINGS_READ_MAX, outgoing)
+        for row in found:
             near = siblings.setdefault((row["book_id"], row["of_id"]), set())
             near.add((row["book_id"], row["id"]))
     return asked, siblings
 
 
-async def lock_notices(
-    driver: Driver, keys: Iterable[NoticeKey]
-) -> dict[NoticeKey, Notice]:
+async def lock_notices(driver: Driver, keys: Iterable[NoticeKey]) -> dict[NoticeKey, Notice]:
     """Lock notices in (book, id) order and read their counters and items."""
     columns = _columns(sorted(keys), 2)
     if not columns[0]:
@@ -300,9 +308,7 @@ async def lock_notices(
     return notices
 
 
-async def _find_movements(
-    driver: Driver, sightings: Sequence[Sighting]
-) -> list[tuple[int, UUID]]:
+async def _find_movements(driver: Driver, sightings: Sequence[Sighting]) -> list[tuple[int, UUID]]:
     traced = [
         (s.book_id, s.origin, trace)
         for s in sightings

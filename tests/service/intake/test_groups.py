@@ -1,0 +1,115 @@
+"""A group's outcome is that of its members one by one, whoever cuts the groups (choice 7)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from providers import Outcome
+from service.database import create_engine, transaction
+from service.intake import inbox
+from service.intake.deliveries import Delivery
+from service.proof import prove
+from tests.databases import Database, Databases
+from tests.dumping import Dump, dump
+from tests.makers import NOW
+from tests.traffic import TRAFFIC, Message, Messages, Orders, prepare
+
+BOOKED_FIRST = {Outcome.BOOKED, Outcome.ANOTHER_FOR_PAID, Outcome.HELD, Outcome.NOTED}
+
+
+class Template:
+    """A prepared database that copies are made of."""
+
+    def __init__(self, databases: Databases, database: Database, orders: Orders) -> None:
+        self.databases = databases
+        self.database = database
+        self.orders = orders
+
+    def copy(self) -> AbstractContextManager[Database]:
+        """Give a copy; only outside a running event loop."""
+        return self.databases.clone(self.database.name)
+
+
+@asynccontextmanager
+async def pool(database: Database) -> AsyncIterator[AsyncEngine]:
+    """Give the app role's pool on a database."""
+    engine = create_engine(database.app_url, pool_size=6)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def template(databases: Databases) -> Iterator[Template]:
+    """Prepare notices and merchants once for all copies."""
+
+    async def fill(database: Database) -> Orders:
+        async with pool(database) as engine:
+            return await prepare(engine)
+
+    with databases.clone() as database:
+        yield Template(databases, database, asyncio.run(fill(database)))
+
+
+async def take(engine: AsyncEngine, messages: Messages, group: Sequence[Delivery]) -> list[Outcome]:
+    """Book one group in one transaction."""
+    async with transaction(engine) as connection:
+        return await inbox.commit_group(
+            connection, group, directory=messages.directory, sealer=messages.sealer, now=NOW
+        )
+
+
+Result = tuple[list[Outcome], list[str], Dump]
+
+
+def booked(template: Template, traffic: Sequence[Message], sizes: Sequence[int]) -> Result:
+    """Outcomes, findings and rows after `traffic` in groups of these sizes."""
+
+    async def work(database: Database) -> Result:
+        async with pool(database) as engine:
+            messages = Messages(engine, template.orders)
+            deliveries = await messages.deliveries(traffic)
+            outcomes: list[Outcome] = []
+            first = 0
+            for size in sizes:
+                outcomes += await take(engine, messages, deliveries[first : first + size])
+                first += size
+            findings = [str(finding) async for finding in prove(engine)]
+            return outcomes, findings, await dump(engine)
+
+    with template.copy() as database:
+        return asyncio.run(work(database))
+
+
+def cut(count: int, marks: Sequence[bool]) -> list[int]:
+    """Sizes of the groups between the marks."""
+    sizes = [0]
+    for position in range(count):
+        if position and marks[position % len(marks)]:
+            sizes.append(0)
+        sizes[-1] += 1
+    return sizes
+
+
+# Without shrinking: a failure of three databases per example would be made small for minutes.
+@settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(traffic=TRAFFIC, marks=st.lists(st.booleans(), min_size=1, max_size=14))
+def test_a_group_is_its_members_one_by_one(
+    template: Template, traffic: list[Message], marks: list[bool]
+) -> None:
+    """Whole, cut anywhere or singly: the same answers, the same rows, and all is proven (3)."""
+    count = len(traffic)
+    alone = booked(template, traffic, [1] * count)
+    assert alone[1] == []
+    for sizes in ([count], cut(count, marks)):
+        outcomes, findings, rows = booked(template, traffic, sizes)
+        assert findings == []
+        assert outcomes == alone[0]
+        for table, found in rows.items():
+            assert (table, found) == (table, alone[2][table])
