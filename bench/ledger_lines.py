@@ -5,15 +5,12 @@ same tables and indexes in transactions of the same size: by unnest or by COPY, 
 faster. post() starts from entries: it checks, holds the day, hashes and remembers sources.
 """
 
-import argparse
 import asyncio
 import itertools
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -22,13 +19,14 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
+from bench.server import private_server
 from ledger import hashing
 from ledger.accounts import BANK, CLEARING, FEES_RECEIVABLE, OVERPAID, Book, open_book
 from ledger.entries import Entry, Line, OpenDay
 from ledger.posting import hold_days, post
 from ledger.proof import prove
 from service.database import create_engine, transaction
-from service.dev.postgres import APP, OWNER, Server
+from service.dev.postgres import APP, OWNER
 from service.migrations.run import upgrade
 
 BOOK: Final = 1
@@ -289,16 +287,9 @@ def report(result: Result) -> str:
     )
 
 
-def main() -> None:
+def measure(rounds: int = ROUNDS) -> None:
     """Measure on a private durable server and print the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), durable=True) as server:
+    with private_server() as server:
         server.create_database("bench_lines")
         asyncio.run(upgrade(server.dsn(OWNER, "bench_lines")))
         print(report(asyncio.run(run(server.dsn(APP, "bench_lines"), rounds))))
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,7 @@ from service.access.staff import SignIn
 from service.database import create_engine
 from service.fees import payment_routes
 from service.intake import routes as intake_routes
+from service.intake.door import CallbackDoor
 from service.intake.intake import Intake
 from service.migrations import run
 from service.observe.requests import observe
@@ -24,6 +25,7 @@ from service.reports import ledger_routes
 from service.sealing import Sealer
 from service.settings import Settings, master_key
 from service.web import problem_pages
+from service.web.queries import refuse_unknown
 from service.worker import Worker
 
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
@@ -47,6 +49,7 @@ def create_app(settings: Settings) -> Litestar:
         state=State({"settings": settings, "doorkeeper": doorkeeper}),
         lifespan=[resources],
         guards=[doorkeeper.authorize],
+        before_request=refuse_unknown,
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi.CONFIG,
         request_max_body_size=settings.body_size_max_bytes,
@@ -54,6 +57,7 @@ def create_app(settings: Settings) -> Litestar:
         debug=False,
         pdb_on_exception=False,
     )
+    app.asgi_handler = CallbackDoor(app.asgi_handler, app.state)
     observe(app)
     return app
 

@@ -22,7 +22,9 @@ from providers import Call, Hint
 from service.database import transaction
 from service.intake import figures
 from service.merchants import Merchant
+from service.payments.cases import open_cases
 from service.payments.loading import lock, lock_key
+from service.payments.sightings import Case
 from service.references import payment_reference
 from service.sealing import Sealer
 
@@ -103,7 +105,7 @@ async def keep_stuck(
     why: str,
     now: datetime,
 ) -> None:
-    """Keep a proven call that could not be read or booked, until it is."""
+    """Keep a proven call that could not be read or booked, with a case for people."""
     row = Unbelieved(
         merchant=merchant, call=call, why=why, hint=None, authentic=True, received_at=now
     )
@@ -140,6 +142,22 @@ async def _keep(
     )
     for _, lane in rows:
         figures.QUARANTINED.labels(lane).inc()
+    stuck = [
+        Case(
+            book_id=book_id,
+            subject_kind="call",
+            subject_id=call_id,
+            side="callback",
+            reason="CALL_NOT_BOOKED",
+            provider=merchant.provider,
+            external_id=(row.hint.transaction if row.hint else None) or "",
+            amount_vnd=None,
+            happened_at=row.received_at,
+        )
+        for call_id, (row, lane) in zip(ids, rows, strict=True)
+        if lane == "stuck"
+    ]
+    await open_cases(connection, stuck, now)
 
 
 def _context(call_id: UUID) -> bytes:

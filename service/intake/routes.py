@@ -9,7 +9,7 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
-from litestar.types import Method
+from litestar.types import HTTPScope, Method
 
 from providers import Call
 from providers.catalog import CATALOG
@@ -19,6 +19,7 @@ from service.errors import Busy, NotFound, TooLarge
 from service.problems import refusals
 
 CALL_BODY_BYTES_MAX: Final = 262_144
+PATH_TEMPLATE: Final = "/callbacks/{provider:str}/{merchant:str}"
 
 
 def _operation_id(_: HTTPRouteHandler, method: HttpMethod | Method, __: object) -> str:
@@ -27,7 +28,7 @@ def _operation_id(_: HTTPRouteHandler, method: HttpMethod | Method, __: object) 
 
 
 @route(
-    "/callbacks/{provider:str}/{merchant:str}",
+    PATH_TEMPLATE,
     http_method=[HttpMethod.GET, HttpMethod.POST],
     operation_id=_operation_id,
     summary="Where a payment provider calls",
@@ -55,18 +56,22 @@ async def receive(
     )
     if known is None:
         raise NotFound("no such provider or merchant")
-    call = Call(
-        method=request.method,
-        path=request.url.path,
-        raw_query=request.scope.get("query_string", b""),
+    call = call_of(request.scope, body)
+    answer = await state.intake.take(known, call)
+    return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
+
+
+def call_of(scope: HTTPScope, body: bytes) -> Call:
+    """The delivery exactly as it came in."""
+    return Call(
+        method=scope["method"],
+        path=scope["path"],
+        raw_query=scope["query_string"],
         headers=tuple(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in request.scope["headers"]
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
         ),
         body=body,
     )
-    answer = await state.intake.take(known, call)
-    return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
 
 
 ROUTES: Final[list[HTTPRouteHandler]] = [receive]
