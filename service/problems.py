@@ -69,7 +69,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int
     detail: str = ""
     instance: str = ""
-    errors: tuple[FieldError, ...] = ()
+    errors: list[FieldError] = []
 
 
 def language_of(accept_language: str) -> Language:
@@ -119,7 +119,7 @@ def render(request: AnyRequest, error: Exception) -> Response[bytes]:
         title=kind.title_en if in_english else kind.title_vi,
         status=kind.status,
         detail=refusal.detail[:TEXT_SHOWN_MAX],
-        errors=refusal.errors[:ERRORS_SHOWN_MAX],
+        errors=list(refusal.errors[:ERRORS_SHOWN_MAX]),
     )
     return Response(
         msgspec.json.encode(problem),

@@ -98,7 +98,7 @@ class NewFeeNotice(Call, frozen=True, kw_only=True):
     decided_by: CodeText
     collected_by: CodeText
     channel: Channel
-    items: Annotated[tuple[NewFeeItem, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
+    items: Annotated[list[NewFeeItem], Meta(min_length=1, max_length=ITEMS_MAX)]
     payer: Payer | None = None
     amount_vnd: TotalVnd | None = None
     due_on: date | None = None
@@ -107,7 +107,7 @@ class NewFeeNotice(Call, frozen=True, kw_only=True):
 class AddedItems(Call, frozen=True, kw_only=True):
     """An additional charge, for example after appraisal."""
 
-    items: Annotated[tuple[NewFeeItem, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
+    items: Annotated[list[NewFeeItem], Meta(min_length=1, max_length=ITEMS_MAX)]
 
 
 class Cancellation(Call, frozen=True, kw_only=True):
@@ -189,7 +189,7 @@ class FeeNoticePage(msgspec.Struct, frozen=True, kw_only=True):
 class StatusQuestion(Call, frozen=True, kw_only=True):
     """Which notices are asked about."""
 
-    notice_ids: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=STATUS_IDS_MAX)]
+    notice_ids: Annotated[list[UUID], Meta(min_length=1, max_length=STATUS_IDS_MAX)]
 
 
 class FeeNoticeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,7 +218,7 @@ class FeeNoticeStatuses(msgspec.Struct, frozen=True, kw_only=True):
 class NewPaymentRequest(Call, frozen=True, kw_only=True):
     """Ask for one way to pay what some notices of one collecting unit owe together."""
 
-    notice_ids: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=REQUEST_NOTICES_MAX)]
+    notice_ids: Annotated[list[UUID], Meta(min_length=1, max_length=REQUEST_NOTICES_MAX)]
     provider: Literal["vietqr", "vnpay"]
     return_url: ReturnUrl | None = None
     client_ip: ClientIp | None = None

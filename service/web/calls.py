@@ -15,9 +15,15 @@ from service.errors import (
 )
 from service.web.paging import CURSOR_LENGTH_MAX, PAGE_MAX
 
-ASKED: Final[tuple[type[Refusal], ...]] = (Unauthenticated, Forbidden, InvalidRequest, Busy)
+ASKED: Final[tuple[type[Refusal], ...]] = (
+    MalformedRequest,
+    Unauthenticated,
+    Forbidden,
+    InvalidRequest,
+    Busy,
+)
 """What any authenticated call may be refused with."""
-WITH_BODY: Final[tuple[type[Refusal], ...]] = (*ASKED, MalformedRequest, TooLarge)
+WITH_BODY: Final[tuple[type[Refusal], ...]] = (*ASKED, TooLarge)
 """The same, for a call that carries a body."""
 
 Cursor: TypeAlias = Annotated[

@@ -60,13 +60,18 @@ def built_app() -> Litestar:
     return create_app(Settings())
 
 
+def settings_of(database: Database) -> Settings:
+    """Give settings that name a database."""
+    key = base64.b64encode(MASTER_KEY).decode()
+    return Settings(
+        database_url=Secret(database.app_url), master_key=Secret(key), work_in_server=False
+    )
+
+
 @pytest.fixture
 def settings(fresh_database: Database) -> Settings:
     """Give settings that name the test's own database."""
-    key = base64.b64encode(MASTER_KEY).decode()
-    return Settings(
-        database_url=Secret(fresh_database.app_url), master_key=Secret(key), work_in_server=False
-    )
+    return settings_of(fresh_database)
 
 
 @pytest.fixture
@@ -80,9 +85,8 @@ async def app(
         yield built_app
 
 
-@pytest.fixture
-async def province(engine: AsyncEngine, two_books: tuple[int, int]) -> Province:
-    """Fill two books with what calls need."""
+async def fill(engine: AsyncEngine) -> Province:
+    """Fill two open books with what calls need."""
     now = datetime.now(UTC)
     made = Province(key="", key_of_one="")
     async with engine.begin() as connection:
@@ -115,6 +119,12 @@ async def province(engine: AsyncEngine, two_books: tuple[int, int]) -> Province:
             connection, name="one", books=[1], scopes=KEY_SCOPES, now=now
         )
     return Province(key=key, key_of_one=key_of_one)
+
+
+@pytest.fixture
+async def province(engine: AsyncEngine, two_books: tuple[int, int]) -> Province:
+    """Fill two books with what calls need."""
+    return await fill(engine)
 
 
 def client_of(app: Litestar, key: str = "") -> httpx2.AsyncClient:

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def ask(
-    client: httpx2.AsyncClient, provider: str, *notices: dict[str, Any], **more: Any
-) -> Any:  # noqa: ANN401 # JSON
+    client: httpx2.AsyncClient, provider: str, *notices: dict[str, Any], **more: object
+) -> httpx2.Response:
     """Ask for a way to pay."""
     body = {"notice_ids": [one["id"] for one in notices], "provider": provider} | more
     return await client.post("/v1/payment-requests", json=body)

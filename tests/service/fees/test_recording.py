@@ -260,3 +260,26 @@ async def test_the_payer_is_sealed(client: httpx2.AsyncClient, engine: AsyncEngi
             assert "Lựu" not in dump
             assert "C-001" not in dump
     assert "notices:write" in KEY_SCOPES
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("statsu=open", 422),
+        ("limit=1&limit=2", 422),
+        ("limit=0", 422),
+        ("limit=1.5", 422),
+        ("status=null", 422),
+        ("limit=%ff", 400),
+        ("status=%00", 422),
+        ("dossier_code=%00", 422),
+        ("dossier_code=%F0%9F%98%80", 422),
+        ("limit=9" + "9" * 5000, 422),
+        ("&".join(f"x{n}=1" for n in range(60)), 400),
+    ],
+)
+async def test_an_odd_query_is_refused(client: httpx2.AsyncClient, query: str, status: int) -> None:
+    """A misspelt filter does not show everything, and odd bytes are no error of ours."""
+    answer = await client.get(f"/v1/fee-notices?{query}")
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
