@@ -141,7 +141,7 @@ class _Statement:
         """Add rows to a table; `recorded` adds the time of recording."""
         names = [column for column, _, _ in columns]
         picks = [
-            f"string_to_array(told.{column}, {TRACE_SEPARATOR!a})"
+            f"string_to_array(told.{column}, E{TRACE_SEPARATOR!a})"
             if kind == "text[]"
             else f"told.{column}"
             for column, kind, _ in columns
