@@ -24,7 +24,7 @@ from service.errors import (
     TooManyItems,
 )
 from service.fees import queries
-from service.fees.codes import resolve
+from service.fees.codes import Codes, resolve
 from service.fees.messages import (
     ITEMS_MAX,
     AddedItems,
@@ -48,10 +48,10 @@ NAME_WORD: Final = re.compile(r"[A-Z0-9]{2,}")
 ADD_NOTICE = sa.text("""
     insert into service.notice (book_id, id, dossier_code, dossier_key, procedure_code,
         received_by, decided_by, collected_by, channel, payer_sealed, payer_key, name_keys,
-        due_on, created_at)
+        due_on, opening, created_at)
     values (:book_id, :id, :dossier_code, :dossier_key, :procedure_code, :received_by,
         :decided_by, :collected_by, :channel, :payer_sealed, :payer_key,
-        cast(:name_keys as bytea[]), :due_on, :now)
+        cast(:name_keys as bytea[]), :due_on, :opening, :now)
 """)
 
 BOOK_OF = sa.text("""
@@ -104,10 +104,18 @@ async def record(
     """
     codes = await resolve(connection, new, business_day(now))
     caller.cover(codes.book_id)
-    notice = Notice(
-        book_id=codes.book_id,
-        id=uuid7(),
-        dossier_code=codes.dossier_code,
+    notice = new_notice(codes.book_id, uuid7(), codes.dossier_code)
+    await add_notice(connection, sealer, (notice, codes, new), now)
+    await assessments.assess(connection, notice, new_items(new.items), now)
+    return await _shown(connection, sealer, notice, 201)
+
+
+def new_notice(book_id: int, notice_id: UUID, dossier_code: str) -> Notice:
+    """A notice with nothing on it yet."""
+    return Notice(
+        book_id=book_id,
+        id=notice_id,
+        dossier_code=dossier_code,
         amount_vnd=0,
         exempted_vnd=0,
         written_off_vnd=0,
@@ -117,17 +125,28 @@ async def record(
         cancelled=False,
         version=1,
     )
+
+
+async def add_notice(
+    connection: AsyncConnection,
+    sealer: Sealer,
+    told: tuple[Notice, Codes, NewFeeNotice],
+    now: datetime,
+    *,
+    opening: bool = False,
+) -> None:
+    """Add the row of a notice, with its payer sealed; its items and its entry come after."""
+    notice, codes, new = told
     row = {
         **msgspec.structs.asdict(codes),
         **await _payer(connection, sealer, notice, new.payer, now),
         "id": notice.id,
         "channel": new.channel,
         "due_on": new.due_on,
+        "opening": opening,
         "now": now,
     }
     await connection.execute(ADD_NOTICE, row)
-    await assessments.assess(connection, notice, new_items(new.items), now)
-    return await _shown(connection, sealer, notice, 201)
 
 
 async def _payer(

@@ -58,6 +58,7 @@ OPENED = sa.text("""
     from ledger.entry as entry
     join ledger.line as line on line.book_id = entry.book_id and line.entry_id = entry.id
     where entry.book_id = :book_id and entry.source = any(cast(:sources as text[]))
+      and line.bank_account_id = :account_id
 """)
 
 BEFORE = sa.text("""
@@ -112,8 +113,10 @@ async def book_opening(connection: AsyncConnection, account: Account, span: Span
         return
     ids = await connection.scalars(PROVEN_IDS, key | {"limit": PROVEN_MAX})
     first = f"account:{account.id}:opening"
-    sources = [first, *(f"{first}:{statement_id}" for statement_id in ids)]
-    opened = await connection.scalar(OPENED, {"book_id": account.book_id, "sources": sources})
+    # "opening" is what open-book brought in from an older system.
+    sources = ["opening", first, *(f"{first}:{statement_id}" for statement_id in ids)]
+    wanted = {"book_id": account.book_id, "account_id": account.id, "sources": sources}
+    opened = await connection.scalar(OPENED, wanted)
     before = await connection.scalar(SUM_BEFORE, key | {"day": span.first_on})
     missing_vnd = span.opening_vnd - int(str(before)) - int(str(opened))
     if not missing_vnd:
