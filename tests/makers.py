@@ -5,7 +5,7 @@ Everything goes through the same functions as the service's own routes where the
 
 import itertools
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from service.payments import assessments
 from service.payments.assessments import NewItem
-from service.payments.sightings import Sighting, Token, View
+from service.payments.sightings import Direction, Sighting, View
 from service.payments.state import Notice
 from service.references import payment_reference
 
@@ -47,7 +47,8 @@ ADD_ACCOUNT = sa.text("""
 """)
 
 ADD_MERCHANT = sa.text("""
-    insert into service.merchant (provider, merchant, book_id, serves, mode, secrets_sealed, created_at)
+    insert into service.merchant
+        (provider, merchant, book_id, serves, mode, secrets_sealed, created_at)
     values (:provider, :merchant, :book_id, cast(:serves as integer[]), :mode, '', :now)
     returning id
 """)
@@ -207,42 +208,63 @@ async def make_merchant(
     )
 
 
-def seen(
-    book_id: int,
-    view: View,
+def gateway(
+    owed: Made,
+    amount_vnd: int,
+    merchant_id: int,
+    *,
+    book_id: int | None = None,
+    transaction: str = "1",
+    reference: str | None = None,
+    held: bool = False,
+) -> Sighting:
+    """What a gateway's callback tells; by default of the whole request, in the request's book."""
+    return Sighting(
+        id=uuid7(),
+        book_id=book_id or owed.book_id,
+        view="callback",
+        seen_by="callback:vnpay/A",
+        origin="merchant:vnpay/A",
+        direction="in",
+        amount_vnd=amount_vnd,
+        happened_at=NOW,
+        happened_on=TODAY,
+        provider="vnpay",
+        external_id=transaction,
+        traces=(transaction,),
+        reference=reference or owed.reference,
+        held_by_provider=held,
+        merchant="vnpay/A",
+        merchant_id=merchant_id,
+    )
+
+
+def transfer(
+    account: int,
     amount_vnd: int,
     *,
-    origin: str,
+    book_id: int = 1,
+    view: View = "feed",
     reference: str | None = None,
     traces: Sequence[str] = (),
-    direction: str = "in",
-    merchant_id: int | None = None,
-    bank_account_id: int | None = None,
-    held: bool = False,
-    happened_at: datetime = NOW,
-    tokens: Sequence[Token] = (),
+    direction: Direction = "in",
     peers: int = 1,
-    seen_by: str | None = None,
 ) -> Sighting:
-    """A sighting with believable other fields."""
+    """What a bank feed or a statement tells of an own account."""
     return Sighting(
         id=uuid7(),
         book_id=book_id,
         view=view,
-        seen_by=seen_by or view,
-        origin=origin,
-        direction="in" if direction == "in" else "out",
+        seen_by=view,
+        origin=f"account:{account}",
+        direction=direction,
         amount_vnd=amount_vnd,
-        happened_at=happened_at,
-        happened_on=(happened_at + timedelta(hours=7)).date(),
-        provider="test",
+        happened_at=NOW,
+        happened_on=TODAY,
+        provider="bank",
         external_id=traces[0] if traces else "x",
         traces=tuple(traces),
         reference=reference,
-        held_by_provider=held,
-        merchant_id=merchant_id,
-        merchant=origin.partition(":")[2] if origin.startswith("merchant:") else None,
-        bank_account_id=bank_account_id,
-        tokens=tuple(tokens),
+        bank_account_id=account,
         peers=peers,
     )

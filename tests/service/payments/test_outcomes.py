@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from service.database import transaction
 from service.payments.booking import book
 from service.payments.sightings import Became, Booked, Sighting
-from tests.makers import NOW, make_account, make_merchant, make_owed, seen
+from tests.makers import NOW, gateway, make_account, make_merchant, make_owed, transfer
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +42,7 @@ REASONS = sa.text("""
 async def found(
     connection: AsyncConnection, movement_id: UUID | None, notice_id: UUID | None = None
 ) -> Found:
+    """Read what the books say of a movement and a notice."""
     lines = (await connection.execute(LINES, {"id": movement_id})).all()
     state = (await connection.execute(STATE, {"id": notice_id})).one_or_none()
     reasons = (await connection.scalars(REASONS, {"id": movement_id})).all()
@@ -55,6 +56,7 @@ async def found(
 
 
 async def take(engine: AsyncEngine, *sightings: Sighting) -> list[Booked]:
+    """Book sightings as one group."""
     async with transaction(engine) as connection:
         return await book(connection, sightings, now=NOW)
 
@@ -66,16 +68,7 @@ async def test_an_exact_gateway_payment_pays_the_notice(
     async with transaction(engine) as connection:
         owed = await make_owed(connection, 1, 50_000, 20_000)
         merchant_id = await make_merchant(connection, 1)
-    gateway = seen(
-        1,
-        "callback",
-        70_000,
-        origin="merchant:vnpay/A",
-        reference=owed.reference,
-        traces=["1"],
-        merchant_id=merchant_id,
-    )
-    (booked,) = await take(engine, gateway)
+    (booked,) = await take(engine, gateway(owed, 70_000, merchant_id))
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id, owed.notice_id)
     assert booked.became is Became.ALLOCATED
@@ -90,25 +83,23 @@ async def test_an_exact_gateway_payment_pays_the_notice(
 
 GATEWAY_ROWS = [
     # amount, reference known, held, expired, cancelled -> became, credit account, status, reason
-    pytest.param(49_000, {}, Became.AMOUNT_DIFFERS, "3380", "open", "AMOUNT_MISMATCH", id="amount"),
+    pytest.param(49_000, "", Became.AMOUNT_DIFFERS, "3380", "open", "AMOUNT_MISMATCH", id="amount"),
     pytest.param(
         50_000,
-        {"unknown": True},
+        "unknown",
         Became.UNKNOWN_ORDER,
         "3380",
         "open",
         "UNIDENTIFIED_CREDIT",
         id="unknown",
     ),
+    pytest.param(50_000, "held", Became.KEPT, "3380", "open", "HELD_BY_PROVIDER", id="held"),
     pytest.param(
-        50_000, {"held": True}, Became.KEPT, "3380", "open", "HELD_BY_PROVIDER", id="held"
-    ),
-    pytest.param(
-        50_000, {"expired": True}, Became.KEPT, "3381", "open", "PAID_EXPIRED_ORDER", id="expired"
+        50_000, "expired", Became.KEPT, "3381", "open", "PAID_EXPIRED_ORDER", id="expired"
     ),
     pytest.param(
         50_000,
-        {"cancelled": True},
+        "cancelled",
         Became.KEPT,
         "3381",
         "cancelled",
@@ -125,7 +116,7 @@ async def test_gateway_money_that_pays_nothing_is_kept_with_a_case(
     engine: AsyncEngine,
     two_books: tuple[int, int],
     amount_vnd: int,
-    how: dict[str, bool],
+    how: str,
     became: Became,
     credit: str,
     status: str,
@@ -133,27 +124,24 @@ async def test_gateway_money_that_pays_nothing_is_kept_with_a_case(
 ) -> None:
     """Money a gateway holds for no payable order goes whole to 3380 or 3381, with its case."""
     async with transaction(engine) as connection:
-        expires_at = NOW - timedelta(minutes=1) if how.get("expired") else None
+        expires_at = NOW - timedelta(minutes=1) if "expired" in how else None
         owed = await make_owed(connection, 1, 50_000, expires_at=expires_at)
         merchant_id = await make_merchant(connection, 1)
-        if how.get("cancelled"):
+        if "cancelled" in how:
             await connection.execute(
                 sa.text(
                     "update service.notice_state set cancelled_at = now() where notice_id = :n"
                 ),
                 {"n": owed.notice_id},
             )
-    gateway = seen(
-        1,
-        "callback",
+    told = gateway(
+        owed,
         amount_vnd,
-        origin="merchant:vnpay/A",
-        reference="HUE01000000000" if how.get("unknown") else owed.reference,
-        traces=["1"],
-        merchant_id=merchant_id,
-        held=how.get("held", False),
+        merchant_id,
+        reference="HUE01000000000" if "unknown" in how else None,
+        held="held" in how,
     )
-    (booked,) = await take(engine, gateway)
+    (booked,) = await take(engine, told)
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id, owed.notice_id)
     assert booked.became is became
@@ -173,13 +161,8 @@ async def test_a_second_movement_for_a_paid_notice_is_the_payers(
     async with transaction(engine) as connection:
         owed = await make_owed(connection, 1, 50_000)
         merchant_id = await make_merchant(connection, 1)
-    common = {
-        "origin": "merchant:vnpay/A",
-        "reference": owed.reference,
-        "merchant_id": merchant_id,
-    }
-    first = seen(1, "callback", 50_000, traces=["1"], **common)
-    second = seen(1, "callback", 50_000, traces=["2"], **common)
+    first = gateway(owed, 50_000, merchant_id, transaction="1")
+    second = gateway(owed, 50_000, merchant_id, transaction="2")
     _, booked = await take(engine, first, second)
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id, owed.notice_id)
@@ -223,16 +206,7 @@ async def test_a_transfer_with_a_valid_reference(
     async with transaction(engine) as connection:
         owed = await make_owed(connection, 1, 50_000)
         account = await make_account(connection, 1)
-    feed = seen(
-        1,
-        "feed",
-        amount_vnd,
-        origin=f"account:{account}",
-        reference=owed.reference,
-        traces=["FT1"],
-        bank_account_id=account,
-    )
-    (booked,) = await take(engine, feed)
+    (booked,) = await take(engine, transfer(account, amount_vnd, reference=owed.reference))
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id, owed.notice_id)
     assert after.lines == lines
@@ -247,15 +221,7 @@ async def test_an_excess_that_another_open_notice_explains_is_for_a_person(
         owed = await make_owed(connection, 1, 50_000, payer_key=b"p")
         await make_owed(connection, 1, 20_000, payer_key=b"p")
         account = await make_account(connection, 1)
-    feed = seen(
-        1,
-        "feed",
-        70_000,
-        origin=f"account:{account}",
-        reference=owed.reference,
-        bank_account_id=account,
-    )
-    (booked,) = await take(engine, feed)
+    (booked,) = await take(engine, transfer(account, 70_000, reference=owed.reference))
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id, owed.notice_id)
     assert after.lines == [("1130", "3380", 70_000)]
@@ -268,8 +234,7 @@ async def test_a_transfer_without_a_reference_waits_in_suspense(
     """A transfer without a valid reference: D 1130 / C 3380, UNIDENTIFIED_CREDIT."""
     async with transaction(engine) as connection:
         account = await make_account(connection, 1)
-    feed = seen(1, "feed", 50_000, origin=f"account:{account}", bank_account_id=account)
-    (booked,) = await take(engine, feed)
+    (booked,) = await take(engine, transfer(account, 50_000))
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id)
     assert after.lines == [("1130", "3380", 50_000)]
@@ -283,15 +248,8 @@ async def test_a_reference_at_another_units_account_is_for_a_person(
     async with transaction(engine) as connection:
         owed = await make_owed(connection, 1, 50_000)
         account = await make_account(connection, 2)
-    feed = seen(
-        2,
-        "feed",
-        50_000,
-        origin=f"account:{account}",
-        reference=owed.reference,
-        bank_account_id=account,
-    )
-    (booked,) = await take(engine, feed)
+    told = transfer(account, 50_000, book_id=2, reference=owed.reference)
+    (booked,) = await take(engine, told)
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id, owed.notice_id)
     assert after.lines == [("1130", "3380", 50_000)]
@@ -305,16 +263,7 @@ async def test_money_for_another_units_notice_mirrors_between_the_books(
     async with transaction(engine) as connection:
         owed = await make_owed(connection, 2, 50_000)
         merchant_id = await make_merchant(connection, 1, serves=[2])
-    gateway = seen(
-        1,
-        "callback",
-        50_000,
-        origin="merchant:vnpay/A",
-        reference=owed.reference,
-        traces=["1"],
-        merchant_id=merchant_id,
-    )
-    (booked,) = await take(engine, gateway)
+    (booked,) = await take(engine, gateway(owed, 50_000, merchant_id, book_id=1))
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id, owed.notice_id)
         shared = (
@@ -334,9 +283,7 @@ async def test_outgoing_money_is_unexplained_until_somebody_says(
     """Outgoing money that names no credit: D 1380 / C 1130 with a case."""
     async with transaction(engine) as connection:
         account = await make_account(connection, 1)
-    out = seen(
-        1, "feed", 9_000, origin=f"account:{account}", direction="out", bank_account_id=account
-    )
+    out = transfer(account, 9_000, direction="out")
     (booked,) = await take(engine, out)
     async with engine.connect() as connection:
         after = await found(connection, booked.movement_id)
@@ -344,18 +291,17 @@ async def test_outgoing_money_is_unexplained_until_somebody_says(
     assert after.reasons == ["OUT_OF_SCOPE"]
 
 
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("how", ["together", "apart"])
 async def test_a_reversed_credit_opens_its_notice_again(
-    engine: AsyncEngine, two_books: tuple[int, int], together: bool
+    engine: AsyncEngine, two_books: tuple[int, int], how: str
 ) -> None:
     """A debit with the trace and amount of one credit undoes it: the notice is open again."""
     async with transaction(engine) as connection:
         owed = await make_owed(connection, 1, 50_000)
         account = await make_account(connection, 1)
-    common = {"origin": f"account:{account}", "bank_account_id": account, "traces": ["FT9"]}
-    credit = seen(1, "feed", 50_000, reference=owed.reference, **common)
-    debit = seen(1, "feed", 50_000, direction="out", **common)
-    if together:
+    credit = transfer(account, 50_000, reference=owed.reference, traces=["FT9"])
+    debit = transfer(account, 50_000, direction="out", traces=["FT9"])
+    if how == "together":
         _, booked = await take(engine, credit, debit)
     else:
         await take(engine, credit)
