@@ -71,8 +71,8 @@ def _sum_finding(
         book_id=book_id,
         table=table,
         row=row,
-        expected=f"debit {real[0]}, credit {real[1]}: the sum of the lines",
-        found=f"debit {told[0]}, credit {told[1]}",
+        expected=f"debit {real[0]:f}, credit {real[1]:f}: the sum of the lines",
+        found=f"debit {told[0]:f}, credit {told[1]:f}",
     )
 
 
@@ -87,7 +87,7 @@ async def mirror_findings(connection: AsyncConnection, book_id: int) -> AsyncIte
             table="ledger.entry",
             row=f"shared id {row.shared_id}",
             expected=f"{DUE_FROM_UNITS} and {DUE_TO_UNITS} mirror between the books",
-            found=f"{DUE_FROM_UNITS} {row.due_from_vnd}, {DUE_TO_UNITS} {row.due_to_vnd}",
+            found=f"{DUE_FROM_UNITS} {row.due_from_vnd:f}, {DUE_TO_UNITS} {row.due_to_vnd:f}",
         )
     async for row in rows_of(connection, queries.UNSHARED, key):
         yield Finding(

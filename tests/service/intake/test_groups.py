@@ -98,7 +98,7 @@ def cut(count: int, marks: Sequence[bool]) -> list[int]:
 
 
 # Without shrinking: a failure of three databases per example would be made small for minutes.
-@settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=25, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(traffic=TRAFFIC, marks=st.lists(st.booleans(), min_size=1, max_size=14))
 def test_a_group_is_its_members_one_by_one(
     template: Template, traffic: list[Message], marks: list[bool]
