@@ -1,60 +1,22 @@
 """A group's outcome is that of its members one by one, whoever cuts the groups (choice 7)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Sequence
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from providers import Outcome
-from service.database import create_engine, transaction
+from service.database import transaction
 from service.intake import inbox
 from service.intake.deliveries import Delivery
 from service.proof import prove
-from tests.databases import Database, Databases
+from tests.databases import Database
 from tests.dumping import Dump, dump
 from tests.makers import NOW
-from tests.traffic import TRAFFIC, Message, Messages, Orders, prepare
-
-BOOKED_FIRST = {Outcome.BOOKED, Outcome.ANOTHER_FOR_PAID, Outcome.HELD, Outcome.NOTED}
-
-
-class Template:
-    """A prepared database that copies are made of."""
-
-    def __init__(self, databases: Databases, database: Database, orders: Orders) -> None:
-        self.databases = databases
-        self.database = database
-        self.orders = orders
-
-    def copy(self) -> AbstractContextManager[Database]:
-        """Give a copy; only outside a running event loop."""
-        return self.databases.clone(self.database.name)
-
-
-@asynccontextmanager
-async def pool(database: Database) -> AsyncIterator[AsyncEngine]:
-    """Give the app role's pool on a database."""
-    engine = create_engine(database.app_url, pool_size=6)
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def template(databases: Databases) -> Iterator[Template]:
-    """Prepare notices and merchants once for all copies."""
-
-    async def fill(database: Database) -> Orders:
-        async with pool(database) as engine:
-            return await prepare(engine)
-
-    with databases.clone() as database:
-        yield Template(databases, database, asyncio.run(fill(database)))
+from tests.service.intake.preparing import Template, pool
+from tests.traffic import TRAFFIC, Message, Messages
 
 
 async def take(engine: AsyncEngine, messages: Messages, group: Sequence[Delivery]) -> list[Outcome]:

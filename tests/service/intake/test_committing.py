@@ -1,0 +1,134 @@
+"""The queue before the books: poison is isolated, and two processes at once book a call once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from random import Random
+
+import sqlalchemy as sa
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from providers import Outcome
+from service.intake.deliveries import EventKey, events_of, repeated
+from service.intake.group_commit import Committer
+from service.proof import prove
+from tests.databases import Database
+from tests.makers import NOW
+from tests.service.intake.preparing import Template, pool
+from tests.traffic import TRAFFIC, Ipn, Message, Messages, Transfer
+
+DEADLOCKS = sa.text("""
+    select pg_stat_clear_snapshot(), deadlocks from pg_stat_database
+    where datname = current_database()
+""")
+STUCK = sa.text("select lane, why, replayed_at from service.quarantine order by received_at")
+
+
+def clock() -> datetime:
+    """The time of every booking here."""
+    return NOW
+
+
+async def answers(
+    engine: AsyncEngine, messages: Messages, traffic: Sequence[Message]
+) -> list[Outcome]:
+    """What one process answers when all of `traffic` arrives at once."""
+    deliveries = await messages.deliveries(traffic)
+    committer = Committer(engine, messages.sealer, messages.directory, clock)
+    committer.start()
+    try:
+        return await asyncio.gather(*(committer.take(one) for one in deliveries))
+    finally:
+        await committer.close()
+
+
+@settings(max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(traffic=TRAFFIC, dice=st.randoms(use_true_random=False))
+def test_two_processes_book_each_call_once(
+    template: Template, traffic: list[Message], dice: Random
+) -> None:
+    """Must show 5: groups that share events and notices neither lock each other out nor double."""
+    orders = [[*range(len(traffic))] * 2 for _ in range(2)]
+    for order in orders:
+        dice.shuffle(order)
+
+    async def process(database: Database, order: Sequence[int]) -> list[Outcome]:
+        async with pool(database) as engine:
+            messages = Messages(engine, template.orders)
+            return await answers(engine, messages, [traffic[index] for index in order])
+
+    async def work(database: Database) -> None:
+        async with pool(database) as engine:
+            messages = Messages(engine, template.orders)
+            keys = [
+                events_of(one, messages.directory, messages.sealer)[0].key
+                for one in await messages.deliveries(traffic)
+            ]
+        told = await asyncio.gather(*(process(database, order) for order in orders))
+        by_event: dict[EventKey, list[Outcome]] = {}
+        for order, outcomes in zip(orders, told, strict=True):
+            for index, outcome in zip(order, outcomes, strict=True):
+                by_event.setdefault(keys[index], []).append(outcome)
+        for outcomes in by_event.values():
+            assert any(
+                Counter(outcomes) == Counter([first, *[repeated(first)] * (len(outcomes) - 1)])
+                for first in outcomes
+            ), outcomes
+        async with pool(database) as engine, engine.connect() as connection:
+            assert (await connection.execute(DEADLOCKS)).one().deadlocks == 0
+            assert [finding async for finding in prove(engine)] == []
+
+    with template.copy() as database:
+        asyncio.run(work(database))
+
+
+def test_a_call_that_cannot_be_booked_stops_no_other(template: Template) -> None:
+    """Of a group with two poisoned calls the others are booked; those two are kept as stuck."""
+    traffic: list[Message] = [
+        Ipn(order=0, transaction=1),
+        Ipn(order=1, transaction=2, poisoned=True),
+        Transfer(id=1, order=2),
+        Ipn(order=3, transaction=3, poisoned=True),
+        Ipn(order=6, transaction=4),
+    ]
+
+    async def work(database: Database) -> None:
+        async with pool(database) as engine:
+            messages = Messages(engine, template.orders)
+            assert await answers(engine, messages, traffic) == [
+                Outcome.BOOKED,
+                Outcome.TRY_AGAIN,
+                Outcome.BOOKED,
+                Outcome.TRY_AGAIN,
+                Outcome.BOOKED,
+            ]
+            async with engine.connect() as connection:
+                stuck = [tuple(row) for row in await connection.execute(STUCK)]
+            assert stuck == [("stuck", "UnknownBook", None)] * 2
+            assert [finding async for finding in prove(engine)] == []
+
+    with template.copy() as database:
+        asyncio.run(work(database))
+
+
+def test_what_cannot_even_be_kept_stops_no_other(template: Template) -> None:
+    """Where a book's month was erased, its calls are answered "try again" and the rest booked."""
+    erase = sa.text("""
+        insert into service.data_key (book_id, month, wrapped, created_at, dropped_at)
+        values (99, '2026-11-01', null, now(), now())
+    """)
+
+    async def work(database: Database) -> None:
+        async with pool(database) as engine:
+            async with engine.begin() as connection:
+                await connection.execute(erase)
+            messages = Messages(engine, template.orders)
+            traffic = [Ipn(order=1, poisoned=True), Ipn(order=0, transaction=2)]
+            told = await answers(engine, messages, traffic)
+        assert told == [Outcome.TRY_AGAIN, Outcome.BOOKED]
+
+    with template.copy() as database:
+        asyncio.run(work(database))
