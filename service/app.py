@@ -21,9 +21,12 @@ from service.migrations import run
 from service.observe.requests import observe
 from service.outbox import routes as outbox_routes
 from service.problems import EXCEPTION_HANDLERS
-from service.reports import ledger_routes
+from service.reconciliation import routes as reconciliation_routes
+from service.reports import ledger_routes, unmatched_routes
 from service.sealing import Sealer
 from service.settings import Settings, master_key
+from service.statements import routes as statement_routes
+from service.statements.background import Background
 from service.web import problem_pages
 from service.web.queries import refuse_unknown
 from service.worker import Worker
@@ -32,6 +35,9 @@ ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *access_routes.ROUTES,
     *payment_routes.ROUTES,
     *intake_routes.ROUTES,
+    *statement_routes.ROUTES,
+    *reconciliation_routes.ROUTES,
+    *unmatched_routes.ROUTES,
     *outbox_routes.ROUTES,
     *ledger_routes.ROUTES,
     *problem_pages.ROUTES,
@@ -81,13 +87,15 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
     app.state.revision = run.head()
     app.state.intake = intake
     intake.start()
-    worker = Worker(engine)
+    worker = Worker(engine, sealer)
+    background = app.state.background = Background()
     if settings.work_in_server:
         worker.start()
     try:
         yield
     finally:
         await worker.close()
+        await background.stop()
         # The open group is finished before the pool goes: what was taken is answered.
         await intake.close()
         await engine.dispose()

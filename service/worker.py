@@ -1,4 +1,4 @@
-"""The loop beside the calls: places events, turns the day, sums the books, forgets old answers.
+"""The loop beside the calls: places events, turns days, sums books, takes up what was left.
 
 Several workers may run at once: whoever holds a book's row does its work, the others pass on.
 """
@@ -21,6 +21,8 @@ from ledger.accounts import business_day
 from ledger.errors import DayIsOver, LedgerError
 from service import outbox
 from service.outbox.relay import EVENTS_PER_TURN
+from service.reconciliation import leftovers
+from service.sealing import Sealer
 from service.web import idempotency
 
 PLACE_EVERY_S: Final = 0.2
@@ -68,9 +70,13 @@ class Worker:
     """Start it in a running loop; close it to finish what is under way and end."""
 
     def __init__(
-        self, engine: AsyncEngine, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        engine: AsyncEngine,
+        sealer: Sealer,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._engine = engine
+        self._sealer = sealer
         self._clock = clock
         self._stop = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
@@ -83,6 +89,7 @@ class Worker:
             Task(name="turn days", every_s=TURN_DAY_EVERY_S, do=self.turn_days),
             Task(name="sum books", every_s=CHECKPOINT_EVERY_S, do=self.checkpoint),
             Task(name="forget answers", every_s=PURGE_EVERY_S, do=self.purge),
+            Task(name="take up leftovers", every_s=leftovers.EVERY_S, do=self.take_up),
         )
 
     def start(self) -> None:
@@ -157,6 +164,10 @@ class Worker:
             async with self._engine.begin() as connection:
                 summed += await days.checkpoint(connection, book_id) is not None
         return summed
+
+    async def take_up(self) -> int:
+        """Finish imports and runs that a killed process left; how many."""
+        return await leftovers.take_up(self._engine, self._sealer)
 
     async def purge(self) -> int:
         """Forget answers that nobody will ask for again; how many."""

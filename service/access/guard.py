@@ -100,8 +100,9 @@ class Doorkeeper:
         self._known.pop(token, None)
 
     def forget_all(self) -> None:
-        """Ask the database again for everybody."""
+        """Begin afresh: ask the database for everybody, and write refusals down again."""
         self._known.clear()
+        self._allowance = Allowance()
 
     async def _write_down(
         self, engine: AsyncEngine, kind: RefusedKind, actor: str, action: str

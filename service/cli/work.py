@@ -19,12 +19,14 @@ def command() -> None:
 async def run(settings: Settings) -> None:
     """Work until a signal; what is under way is finished."""
     from service.database import refuse_owner
+    from service.sealing import Sealer
+    from service.settings import master_key
     from service.worker import Worker
 
     async with pool(settings) as engine:
         async with engine.connect() as connection:
             await refuse_owner(connection)
-        worker = Worker(engine)
+        worker = Worker(engine, Sealer(master_key(settings)))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -10,6 +10,20 @@ from service.reconciliation.counting import Counts
 
 RunStatus: TypeAlias = Literal["planned", "applying", "done", "failed"]
 
+BookNumber: TypeAlias = Annotated[
+    int,
+    msgspec.Meta(
+        ge=1, le=2**31 - 1, description="Needed where your key or account covers several books."
+    ),
+]
+
+BookId: TypeAlias = Annotated[
+    int,
+    msgspec.Meta(
+        ge=1, le=2**31 - 1, description="Needed where your key or account covers several."
+    ),
+]
+
 
 class NewRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Reconcile a book with all that moved up to a business day.
@@ -19,12 +33,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     business_date: date
     dry_run: bool = False
-    book_id: Annotated[
-        int | None,
-        msgspec.Meta(
-            ge=1, le=2**31 - 1, description="Needed where your key or account covers several."
-        ),
-    ] = None
+    book_id: BookNumber | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

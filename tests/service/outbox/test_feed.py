@@ -10,8 +10,9 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service import outbox
+from service.sealing import Sealer
 from service.worker import Worker
-from tests.service.conftest import Province, client_of
+from tests.service.conftest import MASTER_KEY, Province, client_of
 from tests.service.notices import item, recorded
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +21,11 @@ HOLD = sa.text("""
     insert into service.outbox (book_id, id, type, notice_id, dossier_code, payload, recorded_at)
     values (1, uuidv7(), 'fee_notice.recorded', uuidv7(), 'held open', '{}', now())
 """)
+
+
+def worker_of(engine: AsyncEngine) -> Worker:
+    """A worker that nobody starts."""
+    return Worker(engine, Sealer(MASTER_KEY))
 
 
 async def read(
@@ -46,7 +52,7 @@ async def test_every_change_is_one_event_in_order(
     waived = {"reason": "giảm", "decided_by": "Trần B", "amount_vnd": 10}
     await client.post(f"{path}/exemption", json=waived)
     await client.post(f"{path}/cancellation", json={"reason": "rút"})
-    await Worker(engine).place()
+    await worker_of(engine).place()
     events, _ = await read(client)
     assert [event["type"].partition(".")[2] for event in events] == [
         "recorded",
@@ -68,7 +74,7 @@ async def test_an_event_is_not_told_before_it_has_its_place(
     await recorded(client)
     events, after = await read(client)
     assert events == []
-    await Worker(engine).place()
+    await worker_of(engine).place()
     events, _ = await read(client, after)
     assert len(events) == 1
 
@@ -80,11 +86,11 @@ async def test_a_transaction_held_open_across_a_read_is_not_missed(
     async with engine.connect() as connection:
         await connection.execute(HOLD)
         made = await recorded(client)
-        await Worker(engine).place()
+        await worker_of(engine).place()
         before, after = await read(client)
         assert [event["dossier_code"] for event in before] == [made["dossier_code"]]
         await connection.commit()
-    await Worker(engine).place()
+    await worker_of(engine).place()
     later, _ = await read(client, after)
     assert [event["dossier_code"] for event in later] == ["held open"]
 
@@ -95,8 +101,8 @@ async def test_relays_that_race_place_each_event_once(
     """Whichever relay holds the book places; positions are whole numbers without a hole."""
     for _ in range(6):
         await recorded(client)
-    await asyncio.gather(*(Worker(engine).place() for _ in range(8)))
-    await Worker(engine).place()
+    await asyncio.gather(*(worker_of(engine).place() for _ in range(8)))
+    await worker_of(engine).place()
     positions = sa.text("select position from service.outbox order by position")
     async with engine.connect() as connection:
         assert list(await connection.scalars(positions)) == [1, 2, 3, 4, 5, 6]
@@ -111,7 +117,7 @@ async def test_a_relay_that_rolls_back_leaves_the_events_waiting(
         assert await outbox.place(connection, 1) == 1
         await connection.rollback()
     assert (await read(client))[0] == []
-    assert await Worker(engine).place() == 1
+    assert await worker_of(engine).place() == 1
 
 
 async def test_a_cursor_remembers_each_book(
@@ -120,7 +126,7 @@ async def test_a_cursor_remembers_each_book(
     """Books are read side by side; a key of one book hears of that book only."""
     for code in ("H57.23", "H57.31.15", "H57.23"):
         await recorded(client, collected_by=code)
-    await Worker(engine).place()
+    await worker_of(engine).place()
     everything, after = await read(client, limit=1)
     assert len(everything) == len({event["id"] for event in everything}) == 3
     assert (await read(client, after))[0] == []

@@ -1,0 +1,74 @@
+"""The loop beside the calls: days turn, books are summed, old answers go."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.accounts import business_day
+from service.sealing import Sealer
+from service.web import idempotency
+from service.worker import Worker
+from tests.service.conftest import MASTER_KEY, Province
+from tests.service.notices import recorded
+
+pytestmark = pytest.mark.anyio
+
+DAYS = sa.text("select day from ledger.open_day order by book_id")
+KEYS = sa.text("select count(*) from service.idempotency")
+CHECKPOINTS = sa.text("select book_id, line_count from ledger.checkpoint order by book_id")
+
+
+def worker(engine: AsyncEngine, now: datetime) -> Worker:
+    """A worker at a certain instant."""
+    return Worker(engine, Sealer(MASTER_KEY), lambda: now)
+
+
+async def test_days_turn_to_the_calendar_once(engine: AsyncEngine, province: Province) -> None:
+    """Every book that is behind gets today's day in Vietnam; a second turn finds nothing."""
+    evening = datetime(2026, 12, 31, 17, 30, tzinfo=UTC)
+    assert await worker(engine, evening).turn_days() == 2
+    assert await worker(engine, evening).turn_days() == 0
+    async with engine.connect() as connection:
+        assert {str(day) for day in await connection.scalars(DAYS)} == {"2027-01-01"}
+    assert business_day(evening).year == 2027
+
+
+async def test_books_are_summed_when_something_was_posted(
+    client: httpx2.AsyncClient, engine: AsyncEngine
+) -> None:
+    """A checkpoint covers the lines since the one before, and an idle book gets none."""
+    await recorded(client, 100, 50)
+    now = datetime.now(UTC)
+    assert await worker(engine, now).checkpoint() == 1
+    assert await worker(engine, now).checkpoint() == 0
+    async with engine.connect() as connection:
+        rows = (await connection.execute(CHECKPOINTS)).all()
+    assert [tuple(row) for row in rows] == [(1, 2)]
+
+
+async def test_answers_are_forgotten_after_a_month(
+    client: httpx2.AsyncClient, engine: AsyncEngine
+) -> None:
+    """A key lives as long as it is promised to, and not for ever."""
+    await recorded(client)
+    soon = datetime.now(UTC) + idempotency.KEPT_FOR - timedelta(hours=1)
+    assert await worker(engine, soon).purge() == 0
+    assert await worker(engine, soon + timedelta(hours=2)).purge() == 1
+    async with engine.connect() as connection:
+        assert await connection.scalar(KEYS) == 0
+
+
+async def test_a_worker_starts_works_and_ends(
+    client: httpx2.AsyncClient, engine: AsyncEngine
+) -> None:
+    """Its loops do all of it by themselves, and a close ends them."""
+    await recorded(client)
+    loop = Worker(engine, Sealer(MASTER_KEY))
+    loop.start()
+    while not (await client.get("/v1/events")).json()["items"]:
+        pass
+    await loop.close()
+    await loop.wait()
