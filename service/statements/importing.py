@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from providers.statements import UnreadableStatement
@@ -27,6 +28,8 @@ ACCOUNT_LOCK: Final = 0x53544D54
 """First half of the advisory lock's key; the second is the account."""
 
 Outcome: TypeAlias = Literal["done", "refused", "elsewhere"]
+
+log = structlog.get_logger(__name__)
 
 TAKE_ACCOUNT = sa.text("select pg_try_advisory_lock(:lock, :account_id)")
 LEAVE_ACCOUNT = sa.text("select pg_advisory_unlock(:lock, :account_id)")
@@ -69,6 +72,8 @@ async def import_waiting(engine: AsyncEngine, sealer: Sealer, book_id: int) -> i
             finished += await import_kept(engine, sealer, kept) != "elsewhere"
         except AccountBusy:
             continue
+        except Exception:  # one that cannot be imported keeps no other waiting
+            log.exception("statement_not_imported", statement_id=str(statement_id))
     return finished
 
 

@@ -38,7 +38,8 @@ PAGE = sa.text(f"""
     cross join lateral (
         select {COLUMNS} from service.statement
         where statement.book_id = book.book_id
-          and statement.id > case when book.book_id = :after_book then :after else :no_id end
+          and statement.id > case when book.book_id = :after_book then cast(:after as uuid)
+                 else :no_id end
           and (cast(:account_id as integer) is null or bank_account_id = :account_id)
           and (cast(:status as text) is null or status = :status)
         order by statement.id limit :limit

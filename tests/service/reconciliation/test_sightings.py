@@ -100,7 +100,7 @@ async def test_two_honest_equal_transfers_are_two(
 async def test_a_statement_joins_the_feed_and_the_run_explains_what_the_feed_could_not(
     engine: AsyncEngine, two_books: tuple[int, int]
 ) -> None:
-    """A transfer by dossier code waits in suspense, is seen at the bank, and is matched by a run."""
+    """A transfer by dossier code waits, is seen at the bank, and is matched by a run."""
     (notice,) = await owe(engine, Owed(dossier=DOSSIER, amount_vnd=50_000))
     account = await add_account(engine)
     await one_by_one(engine, told("feed", account.id, 50_000, f"nop phi {DOSSIER}"))

@@ -1,0 +1,34 @@
+"""What the codes of the taxonomy of exceptions are called, in Vietnamese and in English."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "AMBIGUOUS": ("Nhiều hồ sơ cùng phù hợp", "Several dossiers fit"),
+        "AMOUNT_MISMATCH": ("Số tiền không khớp", "The amount differs"),
+        "AMOUNT_UNREADABLE": ("Số tiền không đọc được", "The amount is unreadable"),
+        "BALANCE_BREAK": ("Số dư không liên tục", "The balances do not follow"),
+        "BANK_REVERSAL": ("Ngân hàng hoàn lại giao dịch", "The bank reversed it"),
+        "COMBINED_UNRESOLVED": ("Nộp gộp chưa tách được", "A combined payment, not resolved"),
+        "CONTESTED": ("Có thông tin trái với kết quả đã ghép", "Later input contests the match"),
+        "DUPLICATE_PAYMENT": ("Nộp trùng", "Paid twice"),
+        "HELD_BY_PROVIDER": ("Đơn vị thanh toán đang giữ tiền", "Held by the provider"),
+        "OUT_OF_SCOPE": ("Ngoài phạm vi thu hộ", "Out of scope"),
+        "OVERPAYMENT": ("Nộp thừa", "Overpaid"),
+        "PAID_AFTER_CANCEL": ("Nộp sau khi hủy", "Paid after cancelling"),
+        "PAID_EXPIRED_ORDER": ("Nộp khi yêu cầu đã hết hạn", "Paid after expiry"),
+        "PARTIAL_PAYMENT": ("Nộp một phần, chưa rõ khoản nào", "Part payment, unclear of what"),
+        "SAME_MOVEMENT_UNSURE": ("Chưa rõ có phải cùng một giao dịch", "Perhaps the same transfer"),
+        "STATEMENT_GAP": ("Thiếu sao kê", "Statements are missing"),
+        "UNDERPAYMENT": ("Nộp thiếu", "Underpaid"),
+        "UNIDENTIFIED_CREDIT": ("Tiền vào chưa rõ của ai", "Unidentified credit"),
+        "WRONG_ACCOUNT": ("Nộp nhầm tài khoản đơn vị khác", "Paid to another unit's account"),
+    }
+)
+
+
+def in_vietnamese(code: str) -> str:
+    """The Vietnamese words of a code; an unknown code is its own word."""
+    return REASONS.get(code, (code, code))[0]
