@@ -221,7 +221,6 @@ class Bench:
             "DATABASE_URL": self.server.dsn(APP, "bench_service"),
             "DOISOAT_MASTER_KEY": base64.b64encode(self.key).decode(),
             "DOISOAT_PORT": str(port),
-            "DOISOAT_LOG_LEVEL": "warning",
         }
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "service", "serve"), env=environment

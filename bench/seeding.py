@@ -48,6 +48,12 @@ FILL = (
     from generate_series(cast(:first as bigint), :last) as n
     """,
     """
+    insert into service.outbox (book_id, id, type, dossier_code, notice_id, payload, recorded_at)
+    select 1, uuidv7(), 'fee_notice.recorded', '000.00.23.H57-261102-' || n, bench_id('01', n),
+           '{"version": 1}', now()
+    from generate_series(cast(:first as bigint), :last) as n
+    """,
+    """
     insert into service.payment_request (book_id, reference, numeric_reference, scheme, provider,
         amount_vnd, link, created_at)
     select 1, reference, number, 'HUE', 'vnpay', 50000, 'x', now()

@@ -72,6 +72,8 @@ def form_encoded(raw: bytes) -> str:
 
     Blank is `+`; letters, digits and `*-._` stay; all else is `%XX` in capitals, also `~`.
     """
+    if raw.isalnum():
+        return raw.decode("ascii")  # the usual value: nothing in it needs encoding
     return "".join(_ENCODED[byte] for byte in raw)
 
 
