@@ -40,21 +40,23 @@ PROVEN_IDS = sa.text("""
 """)
 
 SUM_BEFORE = sa.text("""
-    select coalesce(sum(case direction when 'in' then amount_vnd else -amount_vnd end), 0)
+    select cast(coalesce(sum(case direction when 'in' then amount_vnd else -amount_vnd end), 0)
+                as bigint)
     from service.statement_line
     where book_id = :book_id and bank_account_id = :account_id and value_date < :day
 """)
 
 SUM_BETWEEN = sa.text("""
-    select coalesce(sum(case direction when 'in' then amount_vnd else -amount_vnd end), 0)
+    select cast(coalesce(sum(case direction when 'in' then amount_vnd else -amount_vnd end), 0)
+                as bigint)
     from service.statement_line
     where book_id = :book_id and bank_account_id = :account_id
       and value_date > :after and value_date <= :until
 """)
 
 OPENED = sa.text("""
-    select coalesce(sum(case when line.debit = '1121' then line.amount_vnd
-                             else -line.amount_vnd end), 0)
+    select cast(coalesce(sum(case when line.debit = '1121' then line.amount_vnd
+                                  else -line.amount_vnd end), 0) as bigint)
     from ledger.entry as entry
     join ledger.line as line on line.book_id = entry.book_id and line.entry_id = entry.id
     where entry.book_id = :book_id and entry.source = any(cast(:sources as text[]))
