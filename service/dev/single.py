@@ -20,7 +20,7 @@ from service.dev.people import digits
 from service.dev.town import terms
 from service.references import payment_reference
 
-VNPAY_DIGITS: Final = 14
+NUMBER_DIGITS: Final = 14
 SEPAY_DIGITS: Final = 12
 
 
@@ -53,7 +53,7 @@ def gateway_call(demo: DemoFile, wanted: AtGateway) -> Call:
     parsed = payment_reference.parse(wanted.reference)
     payment = Payment(
         reference=parsed.text if parsed else wanted.reference,
-        transaction=wanted.transaction or digits(random.SystemRandom(), VNPAY_DIGITS),
+        transaction=wanted.transaction or digits(random.SystemRandom(), NUMBER_DIGITS),
         amount_vnd=wanted.amount_vnd,
         paid_at=datetime.now(UTC),
         response_code=wanted.response_code,
@@ -82,7 +82,7 @@ def transfer_call(demo: DemoFile, wanted: ByTransfer, bank: Bank) -> Call:
         content=wanted.memo,
         own_account=account,
         direction="out" if wanted.out else "in",
-        bank_reference=wanted.bank_reference or f"{digits(dice, 4)}.{digits(dice, 6)}",
+        bank_reference=wanted.bank_reference or f"VCB.{digits(dice, NUMBER_DIGITS)}",
     )
     agreed = terms(merchant)
     if wanted.forged:

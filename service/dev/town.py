@@ -88,9 +88,8 @@ class Town:
         return self._number
 
     def document(self) -> str:
-        """A bank's reference that it gave to no other movement."""
-        number = self.number()
-        return f"{5000 + number // 10**5 % 1000}.{number % 10**9}"
+        """A bank's reference that it gave to no other movement; it names its own kind."""
+        return f"VCB.{self.number()}"
 
     async def record(self, dossier: Dossier) -> Owed:
         """Record what a dossier owes, as the one-stop does."""

@@ -23,6 +23,14 @@ STATUSES: Final = {
     "exempt": "miễn hoặc 0 đồng / exempt",
     "refunded": "đã hoàn / refunded",
 }
+RULES: Final = {
+    "callback": "cổng gọi / gateway call",
+    "feed": "biến động số dư / bank feed",
+    "counter": "tại quầy / counter",
+    "R2": "mã tham chiếu trong sao kê / reference (R2)",
+    "R3": "mã hồ sơ / dossier code (R3)",
+    "R4": "nhiều hồ sơ / several dossiers (R4)",
+}
 PAGES: Final = (
     ("Tài liệu API / API pages", "/docs"),
     ("Mô tả OpenAPI / OpenAPI description", "/openapi.yaml"),
@@ -99,7 +107,12 @@ async def lines(engine: AsyncEngine, client: Client, demo: DemoFile) -> list[str
         "Đã khớp / Matched",
         ("Sổ", "Cách khớp / rule", "Giao dịch", "Số tiền (đ)"),
         [
-            (_code(row.book_id), row.rule, str(row.movements), dotted(int(row.matched_vnd)))
+            (
+                _code(row.book_id),
+                RULES.get(row.rule, row.rule),
+                str(row.movements),
+                dotted(int(row.matched_vnd)),
+            )
             for row in matched
         ],
     )
