@@ -18,16 +18,28 @@ from service.proof import prove
 from tests.faults.serving import FEED_TERMS, GATEWAY_TERMS, Told, deliver
 from tests.makers import NOW, Made, make_owed
 from tests.service.notices import recorded
+from tests.service.statements.making import FIRST_DAY, MAPPING, Row, csv
 from tests.traffic import ACCOUNTS
 
 pytestmark = pytest.mark.anyio
 
+ASKED_MAX = 400
+"""How often a statement is asked for, until it is given up."""
 NUMBERS = itertools.count(30_000_000)
 LINES = sa.text("""
     select line.debit, line.credit, line.amount_vnd from service.event
     join ledger.line on line.movement_id = event.movement_id
     where event.provider_txn = :number order by line.entry_id, line.position
 """)
+
+TRACED = sa.text("""
+    select line.debit, line.credit, line.amount_vnd from ledger.line
+    where line.movement_id in (
+        select movement_id from service.sighting where :trace = any(traces))
+    order by line.entry_id, line.position
+""")
+DAY = (NOW + timedelta(hours=7)).date().toordinal() - FIRST_DAY.toordinal()
+"""The day of the traffic, as statement rows count days."""
 
 
 async def ipn(
@@ -323,6 +335,62 @@ async def test_a_reversed_transfer_opens_its_notice_again(
     )
     assert await seen(one_stop, books, number, owed) == After(
         lines=[("1383", "1130", 50_000)], status="open", reason="BANK_REVERSAL"
+    )
+
+
+async def import_statement(one_stop: httpx2.AsyncClient, rows: list[Row]) -> None:
+    """Send a statement of the first book's account, and wait until it is booked."""
+    told = await one_stop.post(
+        "/v1/statements",
+        data={"account": f"970436-{ACCOUNTS[0]}", "layout": MAPPING},
+        files={"file": ("sao-ke.csv", csv(rows), "text/csv")},
+    )
+    assert told.status_code == 202, told.text
+    address = f"/v1/statements/{told.json()['id']}"
+    for _ in range(ASKED_MAX):
+        if (await one_stop.get(address)).json()["status"] == "done":
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(address)
+
+
+async def lines_of(books: AsyncEngine, bank_reference: str) -> list[tuple[str, str, int]]:
+    """The lines of the one movement that bears this bank reference."""
+    async with books.connect() as connection:
+        return [tuple(row) for row in await connection.execute(TRACED, {"trace": bank_reference})]
+
+
+async def test_a_statement_line_of_known_money_moves_it_to_the_bank(
+    provider: httpx2.AsyncClient, one_stop: httpx2.AsyncClient, books: AsyncEngine
+) -> None:
+    """Seen before: 1121 / 1130 and nothing else; the notice stays paid once."""
+    owed = await owed_of(books, 50_000)
+    bank_reference = f"FT{next(NUMBERS)}"
+    _, number = await webhook(provider, owed.reference, 50_000, bank_reference=bank_reference)
+    row = Row(amount_vnd=50_000, memo="nop phi", reference=bank_reference, day=DAY)
+    await import_statement(one_stop, [row])
+    assert await seen(one_stop, books, number, owed) == After(
+        lines=[("1130", "1383", 50_000), ("1121", "1130", 50_000)],
+        status="paid",
+        paid_vnd=50_000,
+    )
+
+
+async def test_a_statement_line_first_is_explained_by_the_later_sighting(
+    provider: httpx2.AsyncClient, one_stop: httpx2.AsyncClient, books: AsyncEngine
+) -> None:
+    """1121 / 3380 at first; the webhook is attached and moves 3380 to the notice, no more."""
+    owed = await owed_of(books, 50_000)
+    bank_reference = f"FT{next(NUMBERS)}"
+    row = Row(amount_vnd=50_000, memo="nop phi", reference=bank_reference, day=DAY)
+    await import_statement(one_stop, [row])
+    assert await lines_of(books, bank_reference) == [("1121", "3380", 50_000)]
+    told, number = await webhook(provider, owed.reference, 50_000, bank_reference=bank_reference)
+    assert told.status == 200
+    assert await seen(one_stop, books, number, owed) == After(
+        lines=[("1121", "3380", 50_000), ("3380", "1383", 50_000)],
+        status="paid",
+        paid_vnd=50_000,
     )
 
 
