@@ -140,6 +140,7 @@ def show(rows: "list[UnmatchedTransaction]", sums: "list[ReasonTotal]") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ledger.accounts import business_day
     from service.reports.reason_words import in_vietnamese
 
     console = Console()
@@ -153,7 +154,7 @@ def show(rows: "list[UnmatchedTransaction]", sums: "list[ReasonTotal]") -> None:
         best = row.candidates[0] if row.candidates else None
         table.add_row(
             str(row.book_id),
-            f"{row.happened_at:%Y-%m-%d}",
+            f"{business_day(row.happened_at):%Y-%m-%d}",
             row.side,
             f"{in_vietnamese(row.reason)}\n{row.reason}",
             row.external_id,

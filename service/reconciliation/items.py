@@ -27,7 +27,8 @@ NEAR_MAX: Final = 50
 OF_A_DAY_MAX: Final = 300
 """Dossiers of one agency and day among which a mistyped number is looked for."""
 SAME_AMOUNT_MAX: Final = 500
-BY_AMOUNT_MAX: Final = 20
+"""The newest open notices of one amount among which names are compared."""
+BY_AMOUNT_MAX: Final = 10
 SIBLINGS_MAX: Final = 50
 WINDOW: Final = timedelta(days=60)
 TAIL: Final = 10
@@ -93,30 +94,43 @@ BY_DAMAGED = sa.text("""
       on asked.book_id = :book_id and asked.reference = near.reference
 """)
 
-# Open notices of the amounts in question since a day, once for the block; then by shared names.
+# The newest open notices of the amounts in question since a day, once for the block; of them, for
+# each movement, those that share most name words, and the newest.
 BY_AMOUNT = sa.text("""
-    with near as (
+    with told as (
+        select id, amount_vnd
+        from unnest(cast(:ids as uuid[]), cast(:wanted as bigint[])) as told (id, amount_vnd)
+    ), ranked as (
         select outstanding_vnd, notice_id,
                row_number() over (partition by outstanding_vnd order by notice_id desc) as nth
         from service.notice_state
         where book_id = :book_id and status in ('open', 'partially_paid')
           and notice_id >= :first and outstanding_vnd = any(cast(:amounts as bigint[]))
-    ), paired as (
-        select told.id, near.notice_id,
-               (select count(*) from unnest(notice.name_keys) as word (key)
-                join service.token as token
-                  on token.book_id = :book_id and token.movement_id = told.id
-                 and token.kind = 'name' and token.value = encode(word.key, 'hex')) as shared
-        from unnest(cast(:ids as uuid[]), cast(:wanted as bigint[])) as told (id, amount_vnd)
-        join near on near.outstanding_vnd = told.amount_vnd and near.nth <= :same_amount
-        join service.notice as notice
-          on notice.book_id = :book_id and notice.id = near.notice_id
-    ), ranked as (
+    ), near as materialized (
+        select near.outstanding_vnd, near.notice_id, near.nth, notice.name_keys
+        from ranked as near
+        cross join lateral (  -- by the key: few of very many
+            select name_keys from service.notice
+            where notice.book_id = :book_id and notice.id = near.notice_id offset 0
+        ) as notice
+        where near.nth <= :same_amount
+    ), named as (
+        select told.id, near.notice_id, count(*) as shared
+        from told
+        join service.token as token
+          on token.book_id = :book_id and token.movement_id = told.id and token.kind = 'name'
+        join (select near.outstanding_vnd, near.notice_id, encode(word.key, 'hex') as value
+              from near cross join lateral unnest(near.name_keys) as word (key)) as near
+          on near.value = token.value and near.outstanding_vnd = told.amount_vnd
+        group by told.id, near.notice_id
+    ), best as (
         select notice_id,
                row_number() over (partition by id order by shared desc, notice_id desc) as nth
-        from paired
+        from named
     )
-    select distinct notice_id from ranked where nth <= :by_amount
+    select notice_id from best where nth <= :by_amount
+    union
+    select notice_id from near where nth <= :by_amount
 """)
 
 SIBLINGS = sa.text("""

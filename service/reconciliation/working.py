@@ -208,12 +208,14 @@ class Work:
                 if not TRY_AGAIN.match(_state(error)):
                     break
                 await asyncio.sleep(PAUSE_S * (attempt + 1))
+            except Exception:  # one poisoned step must not keep the others
+                log.exception("run_chunk_failed", book_id=self._run.book_id, steps=len(chunk))
+                break
         if len(chunk) > 1:
             for one in chunk:
                 await self._take([one])
             return None
         self._failed.add(chunk[0][1].movement_id)
-        log.error("run_step_failed", book_id=self._run.book_id, position=chunk[0][0])
         return await self._commit(chunk, ["failed"])
 
     async def _commit(
@@ -260,6 +262,14 @@ class Work:
                 await transaction.rollback()
                 return became
         except DBAPIError as error:
-            if not TRY_AGAIN.match(_state(error)):
-                raise
-            return ["changed"] * len(steps)
+            if TRY_AGAIN.match(_state(error)):
+                return ["changed"] * len(steps)
+            return await self._tried_singly(steps)
+        except Exception:  # one poisoned step must not hide what would become of the others
+            log.exception("run_chunk_would_fail", book_id=self._run.book_id, steps=len(steps))
+            return await self._tried_singly(steps)
+
+    async def _tried_singly(self, steps: Sequence[Step]) -> list[Became]:
+        if len(steps) == 1:
+            return ["failed"]
+        return [one for step in steps for one in await self._tried([step])]

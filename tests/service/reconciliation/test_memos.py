@@ -5,6 +5,7 @@ notices share their amounts.
 """
 
 from collections import Counter, defaultdict
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -14,9 +15,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger.accounts import Book, open_book
 from service.reconciliation.runs import reconcile
 from service.references import dossier_code
-from service.references.payment_reference import CROCKFORD
 from tests.service.reconciliation.making import UNTIL, Owed, owe
 from tests.service.statements.making import Row, add_account, csv, every, import_bytes
 
@@ -46,16 +47,10 @@ EXAMPLES: Final = [
     msgspec.json.decode(line, type=Example) for line in FILE.read_bytes().split(b"\n") if line
 ]
 MATCHED: Final = frozenset({"exact", "multi"})
-NAMED_BUT_WEAK: Final = frozenset({"leading zeros dropped"})
 
 
 async def open_book_of_references(engine: AsyncEngine) -> None:
     """The references of the examples are of book `00`; agencies are those of their dossiers."""
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from ledger.accounts import Book, open_book  # noqa: PLC0415
-
-    assert "0" in CROCKFORD
     async with engine.begin() as connection:
         book = Book(book_id=1, code="00", name="Sở Tư pháp", agency_code="H57.23")
         await open_book(connection, book, datetime(2026, 11, 2, 1, tzinfo=UTC))
@@ -100,7 +95,7 @@ async def test_every_example(engine: AsyncEngine) -> None:
     ):
         paid[str(external_id)].add(UUID(str(notice_id)))
     cases = {
-        str(external_id): (reason, candidates)
+        str(external_id): (reason, msgspec.convert(candidates, list[dict[str, object]]))
         for external_id, reason, candidates in await every(
             engine,
             "select external_id, reason, candidates from service.unmatched"
@@ -135,8 +130,6 @@ async def test_every_example(engine: AsyncEngine) -> None:
 
 def test_the_codes_of_the_examples_are_real_codes() -> None:
     """Each dossier code of the file is one that could have been recorded."""
-    from datetime import date  # noqa: PLC0415
-
     for example in EXAMPLES:
         for code in example.dossiers:
             assert dossier_code.parse(code, today=date(2027, 1, 1)).text == code

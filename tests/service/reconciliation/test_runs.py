@@ -367,6 +367,32 @@ async def test_a_request_over_two_notices_is_paid_whole(
     assert await statuses(engine, *notices) == ["paid", "paid"]
 
 
+async def test_a_poisoned_step_keeps_no_other(
+    engine: AsyncEngine, owner_engine: AsyncEngine, two_books: tuple[int, int]
+) -> None:
+    """A notice whose items contradict its sum fails alone; the rest is posted, dry and real."""
+    good, bad = await owe(
+        engine,
+        Owed(dossier=A, amount_vnd=50_000, reference=reference(1)),
+        Owed(dossier=B, amount_vnd=60_000, reference=reference(2)),
+    )
+    await bank(
+        engine,
+        Row(amount_vnd=50_000, memo=reference(1)),
+        Row(amount_vnd=60_000, memo=reference(2)),
+    )
+    async with owner_engine.begin() as connection:
+        await connection.execute(
+            sa.text("update service.notice_item set amount_vnd = 1 where notice_id = :id"),
+            {"id": bad},
+        )
+    dry = await reconcile(engine, 1, UNTIL, dry_run=True)
+    run = await reconcile(engine, 1, UNTIL)
+    assert (dry.counts.posted, dry.counts.failed) == (1, 1)
+    assert (run.status, run.counts.posted, run.counts.failed) == ("done", 1, 1)
+    assert await statuses(engine, good, bad) == ["paid", "open"]
+
+
 PAYMENTS = st.lists(
     st.tuples(st.integers(1, 4), st.sampled_from([500, 1_000, 1_000, 1_500])), max_size=7
 )
