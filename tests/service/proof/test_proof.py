@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ledger.proof import Finding
 from service.proof import prove
+from service.reconciliation.runs import reconcile
 from tests.databases import Database, Databases
+from tests.makers import TODAY
 from tests.service.proof.filling import (
     DAY,
     bring_statement,
@@ -22,7 +26,7 @@ from tests.service.proof.filling import (
     tamper,
 )
 from tests.service.statements.making import Row
-from tests.traffic import TRAFFIC, Message, Orders, prepare
+from tests.traffic import ORDER_COUNT, TRAFFIC, Message, Orders, prepare
 
 
 class Filled:
@@ -78,6 +82,7 @@ STATEMENT_ROWS = st.lists(
     st.builds(
         Row,
         amount_vnd=st.sampled_from([50_000, 40_000, 57_000, 15_000, -50_000, -15_000]),
+        memo=st.sampled_from(["nop phi", *(f"order {order}" for order in range(ORDER_COUNT))]),
         reference=st.sampled_from(["", "FT26001", "FT26002", "FT26003"]),
         day=st.sampled_from([DAY - 1, DAY, DAY + 1]),
     ),
@@ -91,15 +96,22 @@ STATEMENT_ROWS = st.lists(
 def test_any_traffic_is_proven(
     filled: Filled, before: list[Message], rows: list[Row], after: list[Message], *, placed: bool
 ) -> None:
-    """Random calls, a statement, random calls: every invariant holds."""
+    """Random calls, a statement, a run, random calls: every invariant holds."""
+    named = {f"order {order}": text for order, text in enumerate(filled.orders.references)}
+    lines = [
+        msgspec.structs.replace(row, memo=named.get(row.memo, row.memo))
+        for row in sorted(rows, key=lambda row: row.day)
+    ]
 
     async def work(database: Database) -> list[Finding]:
         async with pool(database.app_url) as engine:
             await send(engine, filled.orders, before)
-            await bring_statement(engine, sorted(rows, key=lambda row: row.day), 1_000_000)
+            await bring_statement(engine, lines, 1_000_000)
             await change_notices(engine)
             if placed:
                 await place(engine)
+            for book_id in (1, 2):
+                await reconcile(engine, book_id, TODAY + timedelta(days=2))
             await send(engine, filled.orders, after)
         return await findings(database)
 
