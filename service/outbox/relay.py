@@ -21,13 +21,22 @@ TAKE_FEED = sa.text("""
     select position from service.feed_position where book_id = :book_id for update skip locked
 """)
 
+# Ids of two processes whose clocks differ may be in another order than a notice's versions, which
+# its lock made one after the other: no event goes before an earlier version of its notice.
 PLACE = sa.text("""
     with waiting as (
-        select id from service.outbox
+        select id, coalesce(notice_id, id) as about,
+               cast(payload ->> 'version' as integer) as version
+        from service.outbox
         where book_id = :book_id and position is null
         order by id limit :limit
+    ), ordered as (
+        select id, version, max(cast(id as text)) over (
+                   partition by about order by version rows unbounded preceding) as after
+        from waiting
     ), placed as (
-        select id, :start + row_number() over (order by id) as position from waiting
+        select id, :start + row_number() over (order by after, version, id) as position
+        from ordered
     )
     update service.outbox as event set position = placed.position
     from placed where event.book_id = :book_id and event.id = placed.id
