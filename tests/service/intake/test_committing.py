@@ -85,6 +85,41 @@ def test_two_processes_book_each_call_once(
         asyncio.run(work(database))
 
 
+@settings(max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(traffic=TRAFFIC, places=st.sets(st.integers(0, 13), min_size=1, max_size=3))
+def test_poison_changes_no_other_answer(
+    template: Template, traffic: list[Message], places: set[int]
+) -> None:
+    """Must show 5: with poison anywhere in a group, the others are answered as without it."""
+    poisoned = list(traffic)
+    for place in sorted(places):
+        poisoned.insert(place, Ipn(order=0, transaction=place, poisoned=True))
+
+    async def work(database: Database, messages: Sequence[Message]) -> list[Outcome]:
+        async with pool(database) as engine:
+            told = await answers(engine, Messages(engine, template.orders), messages)
+            assert [finding async for finding in prove(engine)] == []
+        assert all(
+            outcome is Outcome.TRY_AGAIN
+            for message, outcome in zip(messages, told, strict=True)
+            if _is_poison(message)
+        )
+        return [
+            outcome
+            for message, outcome in zip(messages, told, strict=True)
+            if not _is_poison(message)
+        ]
+
+    with template.copy() as database:
+        alone = asyncio.run(work(database, traffic))
+    with template.copy() as database:
+        assert asyncio.run(work(database, poisoned)) == alone
+
+
+def _is_poison(message: Message) -> bool:
+    return isinstance(message, Ipn) and message.poisoned
+
+
 def test_a_call_that_cannot_be_booked_stops_no_other(template: Template) -> None:
     """Of a group with two poisoned calls the others are booked; those two are kept as stuck."""
     traffic: list[Message] = [
