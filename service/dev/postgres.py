@@ -46,7 +46,7 @@ class Server:
         self, folder: Path, *, durable: bool = True, say: Callable[[str], None] = lambda _: None
     ) -> None:
         """Describe a server: `folder` holds data, log and locks; `say` hears what happens."""
-        self._folder = folder.absolute()
+        self._folder = folder.resolve()  # one folder has one name, also through a link
         self._durable = durable
         self._say = say
         self._cluster: Cluster | None = None
