@@ -20,7 +20,7 @@ from providers.sepay import API_KEY
 from service.settings import Secret as SecretText
 from service.settings import Settings, as_environment
 from tests.databases import Database
-from tests.traffic import FEED, GATEWAY, MASTER_KEY, POISONED
+from tests.traffic import FEED, GATEWAY, MASTER_KEY
 
 UP_WITHIN_S: Final = 60.0
 ROOT: Final = Path(__file__).parents[2]
@@ -28,7 +28,6 @@ FORKING: Final = Path(__file__).with_name("forking_server.py")
 SERVE: Final = ("-m", "service", "serve")
 
 GATEWAY_TERMS: Final = Terms(merchant=GATEWAY[1], secrets=(Secret("s3cret-" + GATEWAY[1]),))
-POISONED_TERMS: Final = Terms(merchant=POISONED[1], secrets=(Secret("s3cret-" + POISONED[1]),))
 FEED_TERMS: Final = Terms(merchant=FEED[1], secrets=(Secret("s3cret-" + FEED[1]),), mode=API_KEY)
 
 
