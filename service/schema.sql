@@ -221,6 +221,18 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
+-- Name: account_window; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.account_window (
+    book_id integer NOT NULL,
+    origin text NOT NULL,
+    seen_by text NOT NULL
+);
+
+-- Name: TABLE account_window; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.account_window IS 'fact: which windows have told of an own account, so that one can look for what the others told';
+
 -- Name: agency; Type: TABLE; Schema: service; Owner: -
 
 CREATE TABLE service.agency (
@@ -721,9 +733,11 @@ CREATE TABLE service.quarantine (
     why text NOT NULL,
     received_at timestamp with time zone NOT NULL,
     size_bytes integer NOT NULL,
+    digest bytea NOT NULL,
     sealed bytea NOT NULL,
     tries integer DEFAULT 0 NOT NULL,
     replayed_at timestamp with time zone,
+    CONSTRAINT quarantine_digest_check CHECK ((length(digest) = 32)),
     CONSTRAINT quarantine_lane_check CHECK ((lane = ANY (ARRAY['order'::text, 'ring'::text, 'stuck'::text])))
 );
 
@@ -906,12 +920,12 @@ CREATE TABLE service.token (
     movement_id uuid NOT NULL,
     kind text NOT NULL,
     value text NOT NULL,
-    CONSTRAINT token_kind_check CHECK ((kind = ANY (ARRAY['reference'::text, 'damaged_reference'::text, 'dossier'::text, 'dossier_padded'::text, 'dossier_part'::text, 'name'::text])))
+    CONSTRAINT token_kind_check CHECK ((kind = ANY (ARRAY['reference'::text, 'damaged_reference'::text, 'dossier'::text, 'dossier_padded'::text, 'dossier_part'::text, 'name'::text, 'trace'::text])))
 );
 
 -- Name: TABLE token; Type: COMMENT; Schema: service; Owner: -
 
-COMMENT ON TABLE service.token IS 'fact: code-shaped tokens of a memo in clear, words of names only as keyed hashes';
+COMMENT ON TABLE service.token IS 'fact: code-shaped tokens of a memo and bank references in clear, words of names only as keyed hashes';
 
 -- Name: unmatched; Type: TABLE; Schema: service; Owner: -
 
@@ -1010,6 +1024,11 @@ ALTER TABLE ONLY ledger.summed
 
 ALTER TABLE ONLY public.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
+
+-- Name: account_window account_window_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.account_window
+    ADD CONSTRAINT account_window_pkey PRIMARY KEY (book_id, origin, seen_by);
 
 -- Name: agency agency_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
@@ -1351,9 +1370,13 @@ CREATE INDEX quarantine_ring ON service.quarantine USING btree (book_id, merchan
 
 CREATE INDEX quarantine_stuck ON service.quarantine USING btree (book_id, received_at) WHERE ((lane = 'stuck'::text) AND (replayed_at IS NULL));
 
+-- Name: quarantine_stuck_once; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX quarantine_stuck_once ON service.quarantine USING btree (book_id, merchant_id, digest) WHERE ((lane = 'stuck'::text) AND (replayed_at IS NULL));
+
 -- Name: sighting_join; Type: INDEX; Schema: service; Owner: -
 
-CREATE INDEX sighting_join ON service.sighting USING btree (book_id, origin, amount_vnd, happened_on) WHERE (view = ANY (ARRAY['feed'::text, 'statement'::text]));
+CREATE INDEX sighting_join ON service.sighting USING btree (book_id, origin, amount_vnd, seen_by, happened_on) WHERE (view = ANY (ARRAY['feed'::text, 'statement'::text]));
 
 -- Name: sighting_of_movement; Type: INDEX; Schema: service; Owner: -
 
@@ -1490,6 +1513,11 @@ GRANT SELECT ON TABLE ledger.summed TO doisoat_keeper;
 
 GRANT SELECT ON TABLE public.alembic_version TO doisoat_app;
 GRANT SELECT ON TABLE public.alembic_version TO doisoat_keeper;
+
+-- Name: TABLE account_window; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.account_window TO doisoat_app;
+GRANT SELECT ON TABLE service.account_window TO doisoat_keeper;
 
 -- Name: TABLE agency; Type: ACL; Schema: service; Owner: -
 

@@ -7,6 +7,7 @@ merchant by bytes. Calls that are proven but cannot be read or booked are kept u
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -61,12 +62,16 @@ ORDERS = sa.text("""
 
 KEEP = sa.text("""
     insert into service.quarantine
-        (book_id, id, merchant_id, lane, reference, why, received_at, size_bytes, sealed)
+        (book_id, id, merchant_id, lane, reference, why, received_at, size_bytes, digest, sealed)
     select :book_id, told.id, :merchant_id, told.lane, told.reference, told.why, told.received_at,
-           length(told.sealed), told.sealed
+           length(told.sealed), told.digest, told.sealed
     from unnest(cast(:ids as uuid[]), cast(:lanes as text[]), cast(:references as text[]),
-                cast(:whys as text[]), cast(:times as timestamptz[]), cast(:sealed as bytea[]))
-        as told (id, lane, reference, why, received_at, sealed)
+                cast(:whys as text[]), cast(:times as timestamptz[]), cast(:digests as bytea[]),
+                cast(:sealed as bytea[]))
+        as told (id, lane, reference, why, received_at, digest, sealed)
+    on conflict (book_id, merchant_id, digest) where lane = 'stuck' and replayed_at is null
+        do nothing
+    returning id
 """)
 
 TURN = sa.text("""
@@ -105,7 +110,7 @@ async def keep_stuck(
     why: str,
     now: datetime,
 ) -> None:
-    """Keep a proven call that could not be read or booked, with a case for people."""
+    """Keep a proven call that could not be read or booked, once, with a case for people."""
     row = Unbelieved(
         merchant=merchant, call=call, why=why, hint=None, authentic=True, received_at=now
     )
@@ -124,7 +129,7 @@ async def _keep(
     book_id = merchant.book_id
     await sealer.prepare(connection, [book_id], now)
     ids = [uuid7() for _ in rows]
-    await connection.execute(
+    kept = await connection.scalars(
         KEEP,
         {
             "book_id": book_id,
@@ -134,6 +139,7 @@ async def _keep(
             "references": [_reference(row) if lane == "order" else None for row, lane in rows],
             "whys": [row.why for row, _ in rows],
             "times": [row.received_at for row, _ in rows],
+            "digests": [_digest(row.call) for row, _ in rows],
             "sealed": [
                 sealer.seal(book_id, now, _context(call_id), _bytes(row.call))
                 for call_id, (row, _) in zip(ids, rows, strict=True)
@@ -142,6 +148,7 @@ async def _keep(
     )
     for _, lane in rows:
         figures.QUARANTINED.labels(lane).inc()
+    added = set(kept)
     stuck = [
         Case(
             book_id=book_id,
@@ -155,13 +162,19 @@ async def _keep(
             happened_at=row.received_at,
         )
         for call_id, (row, lane) in zip(ids, rows, strict=True)
-        if lane == "stuck"
+        if lane == "stuck" and call_id in added
     ]
     await open_cases(connection, stuck, now)
 
 
 def _context(call_id: UUID) -> bytes:
     return b"service.quarantine:" + call_id.bytes
+
+
+def _digest(call: Call) -> bytes:
+    """What a repeat of a call has in common with it: not its headers, which may be signed anew."""
+    told = (call.method, call.path, call.raw_query, call.body)
+    return hashlib.sha256(msgspec.msgpack.encode(told)).digest()
 
 
 def _bytes(call: Call) -> bytes:

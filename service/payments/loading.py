@@ -180,34 +180,49 @@ async def lock_notices(driver: Driver, keys: Iterable[NoticeKey]) -> dict[Notice
 
 
 async def _find_movements(driver: Driver, sightings: Sequence[Sighting]) -> list[tuple[int, UUID]]:
+    """Movements that a sighting may be of, or may reverse: by transaction, reference, or amount.
+
+    A like amount is looked at only where no bank reference fits: on a busy day thousands are alike.
+    """
     traced = [
         (s.book_id, s.origin, trace)
         for s in sightings
         if s.view == "callback"
         for trace in s.traces
     ]
-    near = [
+    referring = [
         (
+            position,
             s.book_id,
             s.origin,
-            s.amount_vnd,
+            trace,
             s.happened_on - (DAYS_AROUND if s.direction == "in" else REVERSAL_DAYS),
             s.happened_on + DAYS_AROUND,
+            s.amount_vnd,
+            s.direction,
+            s.seen_by,
         )
-        for s in sightings
+        for position, s in enumerate(sightings)
         if s.view in {"feed", "statement"}
+        for trace in s.traces
     ]
     found: set[tuple[int, UUID]] = set()
     if traced:
-        found |= {
-            (r["book_id"], r["id"])
-            for r in await driver.fetch(queries.BY_TRACE, *_columns(traced, 3))
-        }
-    if near:
-        found |= {
-            (r["book_id"], r["id"])
-            for r in await driver.fetch(queries.BY_AMOUNT, *_columns(near, 5))
-        }
+        rows = await driver.fetch(queries.BY_TRACE, *_columns(traced, 3))
+        found |= {(row["book_id"], row["id"]) for row in rows}
+    fitting: set[int] = set()
+    if referring:
+        rows = await driver.fetch(queries.BY_BANK_REFERENCE, *_columns(referring, 9))
+        found |= {(row["book_id"], row["id"]) for row in rows}
+        fitting = {row["position"] for row in rows if row["fits"]}
+    like = [
+        (s.book_id, s.origin, s.amount_vnd, s.seen_by, s.happened_on)
+        for position, s in enumerate(sightings)
+        if s.view in {"feed", "statement"} and position not in fitting
+    ]
+    if like:
+        rows = await driver.fetch(queries.BY_AMOUNT, *_columns(like, 5))
+        found |= {(row["book_id"], row["id"]) for row in rows}
     return sorted(found)
 
 

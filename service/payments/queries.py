@@ -85,16 +85,44 @@ BY_TRACE: Final = """
      and movement.trace = told.trace
 """
 
+# Bank references are short and may come again in another year, so the day counts as well.
+BY_BANK_REFERENCE: Final = """
+    select told.position, movement.book_id, movement.id,
+           movement.amount_vnd = told.amount_vnd and movement.direction = told.direction
+           and not exists (
+               select from service.sighting as own
+               where own.book_id = movement.book_id and own.movement_id = movement.id
+                 and own.seen_by = told.seen_by) as fits
+    from unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::date[], $6::date[],
+                $7::bigint[], $8::text[], $9::text[])
+        as told (position, book_id, origin, trace, from_on, to_on, amount_vnd, direction, seen_by)
+    join service.token
+      on token.book_id = told.book_id and token.kind = 'trace' and token.value = told.trace
+    join service.movement
+      on movement.book_id = token.book_id and movement.id = token.movement_id
+     and movement.origin = told.origin
+     and movement.value_date between told.from_on and told.to_on
+"""
+
+# What only other windows have told so far, of the same amount around the same day.
 BY_AMOUNT: Final = """
     select distinct sighting.book_id, sighting.movement_id as id
-    from unnest($1::integer[], $2::text[], $3::bigint[], $4::date[], $5::date[])
-        as told (book_id, origin, amount_vnd, from_on, to_on)
+    from (select distinct book_id, origin, amount_vnd, seen_by, happened_on
+          from unnest($1::integer[], $2::text[], $3::bigint[], $4::text[], $5::date[])
+            as told (book_id, origin, amount_vnd, seen_by, happened_on)) as told
+    join service.account_window as other
+      on other.book_id = told.book_id and other.origin = told.origin
+     and other.seen_by <> told.seen_by
     join service.sighting
       on sighting.book_id = told.book_id and sighting.origin = told.origin
-     and sighting.amount_vnd = told.amount_vnd
-     and sighting.happened_on between told.from_on and told.to_on
+     and sighting.amount_vnd = told.amount_vnd and sighting.seen_by = other.seen_by
+     and sighting.happened_on between told.happened_on - 1 and told.happened_on + 1
      and sighting.view in ('feed', 'statement')
     where sighting.movement_id is not null
+      and not exists (
+          select from service.sighting as own
+          where own.book_id = sighting.book_id and own.movement_id = sighting.movement_id
+            and own.seen_by = told.seen_by)
 """
 
 MOVEMENTS: Final = """

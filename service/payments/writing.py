@@ -15,7 +15,7 @@ from service import outbox
 from service.payments import cases
 from service.payments.effects import Allocation, CallRow, Effects, EventRow
 from service.payments.loading import raw
-from service.payments.sightings import Booked, Sighting
+from service.payments.sightings import Booked, Sighting, Token
 from service.payments.state import Item, Movement, Notice, World
 
 Row = TypeVar("Row")
@@ -109,6 +109,14 @@ TOKEN: Final[Columns[Told]] = (
     ("value", "text", lambda row: row[2][1]),
 )
 
+Window = tuple[int, str, str]
+
+WINDOW: Final[Columns[Window]] = (
+    ("book_id", "integer", lambda row: row[0]),
+    ("origin", "text", lambda row: row[1]),
+    ("seen_by", "text", lambda row: row[2]),
+)
+
 NOTICE: Final[Columns[Notice]] = (
     ("book_id", "integer", lambda row: row.book_id),
     ("notice_id", "uuid", lambda row: row.id),
@@ -191,6 +199,7 @@ def _the_statement() -> _Statement:
     made.insert("money_state", MONEY, recorded=False)
     made.update("money_state", MONEY, 2, ", version = changed.version + 1")
     made.insert("allocation", ALLOCATION)
+    made.insert("account_window", WINDOW, recorded=False, ending="on conflict do nothing")
     made.insert("token", TOKEN, recorded=False, ending="on conflict do nothing")
     made.update("notice_state", NOTICE, 2, ", updated_at = $1::timestamptz")
     made.update("notice_item", ITEM, 3)
@@ -238,8 +247,11 @@ async def write(
             (sighting, booked, token)
             for sighting, booked in effects.sightings
             if booked.movement_id is not None
-            for token in sighting.tokens
+            for token in (*sighting.tokens, *_references(sighting))
         ],
+        "account_window": sorted(
+            {(s.book_id, s.origin, s.seen_by) for s, _ in effects.sightings if _of_an_account(s)}
+        ),
         "notice_state_changed": changed,
         "notice_item_changed": [(n, item) for n in changed for item in n.items if item.dirty],
     }
@@ -252,6 +264,15 @@ async def write(
         if days is None:
             days = await hold_days(connection, [entry.book_id for entry in effects.entries])
         await post(connection, effects.entries, days)
+
+
+def _of_an_account(sighting: Sighting) -> bool:
+    return sighting.view in {"feed", "statement"}
+
+
+def _references(sighting: Sighting) -> list[Token]:
+    """The bank's references of a transfer, by which another window's report is found."""
+    return [("trace", trace) for trace in sighting.traces] if _of_an_account(sighting) else []
 
 
 async def _write_cases(connection: AsyncConnection, effects: Effects, now: datetime) -> None:

@@ -26,6 +26,7 @@ FACTS: Final = (
     "ledger.line",
     "ledger.posting",
     "ledger.segment",
+    "service.account_window",
     "service.agency",
     "service.allocation",
     "service.audit",

@@ -390,11 +390,14 @@ create table service.quarantine (
     why text not null,
     received_at timestamptz not null,
     size_bytes integer not null,
+    digest bytea not null check (length(digest) = 32),
     sealed bytea not null,
     tries integer not null default 0,
     replayed_at timestamptz,
     primary key (book_id, id)
 );
+create unique index quarantine_stuck_once on service.quarantine (book_id, merchant_id, digest)
+    where lane = 'stuck' and replayed_at is null;
 create index quarantine_of_order on service.quarantine (book_id, reference) where lane = 'order';
 create index quarantine_ring on service.quarantine (book_id, merchant_id, id) where lane = 'ring';
 create index quarantine_stuck on service.quarantine (book_id, received_at) where lane = 'stuck' and replayed_at is null;
@@ -472,19 +475,27 @@ create table service.sighting (
     primary key (book_id, id)
 );
 create index sighting_of_movement on service.sighting (book_id, movement_id);
-create index sighting_join on service.sighting (book_id, origin, amount_vnd, happened_on)
+create index sighting_join on service.sighting (book_id, origin, amount_vnd, seen_by, happened_on)
     where view in ('feed', 'statement');
 comment on table service.sighting is 'fact: one window''s report of a movement; id is the event, the statement line or the receipt; movement_id null while unsure';
+
+create table service.account_window (
+    book_id integer not null,
+    origin text not null,
+    seen_by text not null,
+    primary key (book_id, origin, seen_by)
+);
+comment on table service.account_window is 'fact: which windows have told of an own account, so that one can look for what the others told';
 
 create table service.token (
     book_id integer not null,
     movement_id uuid not null,
-    kind text not null check (kind in ('reference', 'damaged_reference', 'dossier', 'dossier_padded', 'dossier_part', 'name')),
+    kind text not null check (kind in ('reference', 'damaged_reference', 'dossier', 'dossier_padded', 'dossier_part', 'name', 'trace')),
     value text not null,
     primary key (book_id, movement_id, kind, value)
 );
 create index token_by_value on service.token (book_id, kind, value);
-comment on table service.token is 'fact: code-shaped tokens of a memo in clear, words of names only as keyed hashes';
+comment on table service.token is 'fact: code-shaped tokens of a memo and bank references in clear, words of names only as keyed hashes';
 
 create table service.allocation (
     book_id integer not null,
@@ -722,7 +733,7 @@ grant select, insert on
     service.agency, service.procedure, service.bank_account,
     service.notice, service.notice_item, service.notice_change,
     service.payment_request, service.payment_request_notice, service.counter_receipt,
-    service.call, service.event, service.movement, service.sighting, service.token,
+    service.call, service.event, service.movement, service.sighting, service.account_window, service.token,
     service.allocation, service.statement_chunk, service.statement_line,
     service.outbox, service.audit, service.installation
     to doisoat_app;
