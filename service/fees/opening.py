@@ -177,7 +177,7 @@ async def bring_in(
             raise OpeningRefused("this book was opened before, with another file")
         return msgspec.structs.replace(told, new=False)
     if not lines:
-        raise OpeningRefused("there is nothing to bring in")
+        return told  # a unit that starts with nothing: its book is open, and nothing is owed
     banks = [line.bank_account_id for line in lines if line.bank_account_id is not None]
     if await connection.scalar(MOVED, {"book_id": book_id, "accounts": banks}):
         raise OpeningRefused("statements of a bank account were imported before its opening")

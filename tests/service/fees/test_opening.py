@@ -113,7 +113,6 @@ async def test_the_same_file_again_changes_nothing(
         ({"notices": [{"notice": notice(), "references": ["HS1"]}]}, "no payment reference"),
         ({"book": {"book_id": 1, "code": "09", "name": "x", "agency_code": "x"}}, "has the code"),
         ({"notices": [{"notice": {"items": [item()]}}]}, "missing required field"),
-        ({"bank_accounts": [], "balances": [], "notices": []}, "nothing to bring in"),
     ],
 )
 async def test_a_file_that_does_not_fit_is_refused(
@@ -140,3 +139,19 @@ async def test_a_new_book_is_opened_with_its_chart(
     chart = sa.text("select count(*) from ledger.account where book_id = 3")
     async with engine.connect() as connection:
         assert int(str(await connection.scalar(chart))) > 20
+
+
+async def test_a_unit_that_starts_with_nothing_gets_its_book(
+    engine: AsyncEngine, province: Province, file: dict[str, Any]
+) -> None:
+    """No balances and no notices: the book and its bank accounts are there, and no entry is."""
+    book = {"book_id": 3, "code": "03", "name": "Sở Xây dựng", "agency_code": "H57.05"}
+    nothing = {"book": book, "bank_accounts": [], "balances": [], "notices": []}
+    opened = await bring_in(engine, file | nothing)
+    assert (opened.notices, opened.owed_vnd, opened.lines) == (0, 0, 0)
+    found = sa.text("""
+        select (select count(*) from ledger.open_day where book_id = 3),
+               (select count(*) from ledger.entry where book_id = 3)
+    """)
+    async with engine.connect() as connection:
+        assert tuple((await connection.execute(found)).one()) == (1, 0)
