@@ -137,6 +137,7 @@ def _safe(cell: object) -> object:
 
 def show(rows: "list[UnmatchedTransaction]", sums: "list[ReasonTotal]") -> None:
     """The rows and the totals as tables."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -144,36 +145,39 @@ def show(rows: "list[UnmatchedTransaction]", sums: "list[ReasonTotal]") -> None:
     from service.reports.reason_words import in_vietnamese
 
     console = Console()
-    table = Table(title="Giao dịch chưa khớp / unmatched transactions")
-    for name in ("Sổ", "Ngày", "Phía", "Lý do", "Mã ngoài"):
-        table.add_column(name, overflow="fold")
-    for name in ("Số tiền", "Tuổi (ngày)"):
-        table.add_column(name, justify="right")
-    table.add_column("Gợi ý tốt nhất", overflow="fold")
+    title = "Giao dịch chưa khớp / unmatched transactions"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("Sổ", no_wrap=True, min_width=2)
+    table.add_column("Ngày", no_wrap=True, min_width=8)
+    table.add_column("Lý do", no_wrap=True, min_width=20)
+    table.add_column("Mã ngoài", overflow="ellipsis", no_wrap=True)
+    table.add_column("Số tiền (đ)", justify="right", no_wrap=True, min_width=11)
+    table.add_column("Tuổi", justify="right", no_wrap=True, min_width=4)
+    table.add_column("Gợi ý tốt nhất", overflow="ellipsis", no_wrap=True)
     for row in rows:
         best = row.candidates[0] if row.candidates else None
         table.add_row(
             str(row.book_id),
-            f"{business_day(row.happened_at):%Y-%m-%d}",
-            row.side,
-            f"{in_vietnamese(row.reason)}\n{row.reason}",
+            f"{business_day(row.happened_at):%d/%m/%y}",
+            row.reason,
             row.external_id,
-            "" if row.amount_vnd is None else vnd(row.amount_vnd),
+            "" if row.amount_vnd is None else grouped(row.amount_vnd),
             str(row.age_days),
             f"{_dossier(row)} ({best.score})" if best else "",
         )
     console.print(table)
-    total = Table(title="Tổng theo lý do và tuổi / totals by reason and age")
-    for name in ("Lý do", "Mã", "Tuổi (ngày)"):
+    title = "Tổng theo lý do và tuổi (ngày) / totals by reason and age in days"
+    total = Table(title=title, box=SIMPLE_HEAD)
+    for name in ("Mã", "Lý do", "Tuổi"):
         total.add_column(name)
-    for name in ("Số vụ", "Số tiền"):
-        total.add_column(name, justify="right")
+    for name in ("Số vụ", "Số tiền (đ)"):
+        total.add_column(name, justify="right", no_wrap=True)
     for one in sums:
-        amount = vnd(one.amount_vnd)
-        total.add_row(in_vietnamese(one.reason), one.reason, one.age, str(one.count), amount)
+        amount = grouped(one.amount_vnd)
+        total.add_row(one.reason, in_vietnamese(one.reason), one.age, str(one.count), amount)
     total.add_section()
     total.add_row(
-        "Cộng", "", "", str(sum(s.count for s in sums)), vnd(sum(s.amount_vnd for s in sums))
+        "Cộng", "", "", str(sum(s.count for s in sums)), grouped(sum(s.amount_vnd for s in sums))
     )
     console.print(total)
 
@@ -185,6 +189,6 @@ def _dossier(row: "UnmatchedTransaction") -> str:
     return str(named[0]) if named and named[0] else str(best.id)
 
 
-def vnd(amount_vnd: int) -> str:
-    """An amount as people write it."""
-    return f"{amount_vnd:,} ₫".replace(",", ".")
+def grouped(amount_vnd: int) -> str:
+    """An amount as people write it; the heading says that it is đồng."""
+    return f"{amount_vnd:,}".replace(",", ".")

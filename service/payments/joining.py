@@ -33,6 +33,17 @@ def join(sighting: Sighting, world: World) -> Movement | Literal["new", "unsure"
     return _among(sighting, [movement for movement in like if _may_be(sighting, movement)])
 
 
+def is_named(sighting: Sighting, world: World) -> bool:
+    """Whether a statement line bears the bank reference of a movement that it may be of.
+
+    Always true of calls and receipts, so that a stable sort by it leaves them where they are.
+    """
+    if sighting.view != "statement":
+        return True
+    like = world.like(sighting.book_id, sighting.origin, sighting.direction, sighting.amount_vnd)
+    return any(_may_be(sighting, m) and m.traces.intersection(sighting.traces) for m in like)
+
+
 def _among(sighting: Sighting, others: list[Movement]) -> Movement | Literal["new", "unsure"]:
     """One of `others`, which only other windows have told so far."""
     traced = [m for m in others if m.traces.intersection(sighting.traces)]

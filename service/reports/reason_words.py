@@ -11,6 +11,7 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "AMOUNT_UNREADABLE": ("Số tiền không đọc được", "The amount is unreadable"),
         "BALANCE_BREAK": ("Số dư không liên tục", "The balances do not follow"),
         "BANK_REVERSAL": ("Ngân hàng hoàn lại giao dịch", "The bank reversed it"),
+        "CALL_NOT_BOOKED": ("Thông báo đã nhận nhưng chưa ghi sổ được", "Kept, but not booked"),
         "COMBINED_UNRESOLVED": ("Nộp gộp chưa tách được", "A combined payment, not resolved"),
         "CONTESTED": ("Có thông tin trái với kết quả đã ghép", "Later input contests the match"),
         "DUPLICATE_PAYMENT": ("Nộp trùng", "Paid twice"),
