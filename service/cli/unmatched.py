@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BOOKS_MAX = 10_000
 PAGE_ROWS = 200
+WIDE_COLUMNS = 100
+"""Below this width the best candidate is left out: the other columns would be cut."""
 Form = Literal["table", "csv", "json"]
 
 
@@ -146,17 +148,19 @@ def show(rows: "list[UnmatchedTransaction]", sums: "list[ReasonTotal]") -> None:
 
     console = Console()
     title = "Giao dịch chưa khớp / unmatched transactions"
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("Sổ", no_wrap=True, min_width=2)
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("Sổ", no_wrap=True)
     table.add_column("Ngày", no_wrap=True, min_width=8)
     table.add_column("Lý do", no_wrap=True, min_width=20)
-    table.add_column("Mã ngoài", overflow="ellipsis", no_wrap=True)
+    table.add_column("Mã ngoài", overflow="ellipsis", no_wrap=True, max_width=18)
     table.add_column("Số tiền (đ)", justify="right", no_wrap=True, min_width=11)
     table.add_column("Tuổi", justify="right", no_wrap=True, min_width=4)
-    table.add_column("Gợi ý tốt nhất", overflow="ellipsis", no_wrap=True)
+    wide = console.width >= WIDE_COLUMNS
+    if wide:
+        table.add_column("Gợi ý tốt nhất", overflow="ellipsis", no_wrap=True)
     for row in rows:
         best = row.candidates[0] if row.candidates else None
-        table.add_row(
+        cells = [
             str(row.book_id),
             f"{business_day(row.happened_at):%d/%m/%y}",
             row.reason,
@@ -164,7 +168,8 @@ def show(rows: "list[UnmatchedTransaction]", sums: "list[ReasonTotal]") -> None:
             "" if row.amount_vnd is None else grouped(row.amount_vnd),
             str(row.age_days),
             f"{_dossier(row)} ({best.score})" if best else "",
-        )
+        ]
+        table.add_row(*(cells if wide else cells[:-1]))
     console.print(table)
     title = "Tổng theo lý do và tuổi (ngày) / totals by reason and age in days"
     total = Table(title=title, box=SIMPLE_HEAD)
