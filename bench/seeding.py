@@ -48,10 +48,23 @@ FILL = (
     from generate_series(cast(:first as bigint), :last) as n
     """,
     """
-    insert into service.outbox (book_id, id, type, dossier_code, notice_id, payload, recorded_at)
+    insert into service.feed_position (book_id, position) values (1, 0) on conflict do nothing
+    """,
+    """
+    insert into service.outbox (book_id, id, type, dossier_code, notice_id, payload, recorded_at,
+        position)
     select 1, uuidv7(), 'fee_notice.recorded', '000.00.23.H57-261102-' || n, bench_id('01', n),
-           '{"version": 1}', now()
-    from generate_series(cast(:first as bigint), :last) as n
+           jsonb_build_object('notice_id', bench_id('01', n),
+               'dossier_code', '000.00.23.H57-261102-' || n, 'status', 'open',
+               'amount_vnd', 50000, 'exempted_vnd', 0, 'paid_vnd', 0, 'held_vnd', 0,
+               'outstanding_vnd', 50000, 'settled', false, 'version', 1),
+           now(), feed.position + n - cast(:first as bigint) + 1
+    from generate_series(cast(:first as bigint), :last) as n,
+         (select position from service.feed_position where book_id = 1 for update) as feed
+    """,
+    """
+    update service.feed_position
+    set position = position + cast(:last as bigint) - cast(:first as bigint) + 1 where book_id = 1
     """,
     """
     insert into service.payment_request (book_id, reference, numeric_reference, scheme, provider,
