@@ -34,6 +34,8 @@ ONE_STOP_SCOPES: Final[tuple[Scope, ...]] = (
     "requests:write",
     "counter:write",
     "events:read",
+    "ledger:read",
+    "unmatched:read",
 )
 STAFF: Final[Mapping[str, Role]] = {
     "xem": "viewer",
