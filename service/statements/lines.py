@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,8 @@ from service.payments.sightings import Sighting
 from service.sealing import Sealer
 from service.statements.keeping import Account
 
+BARE_BYTES: Final = 16
+"""The part of a fingerprint that leaves the running balance out."""
 KEY_BYTES: Final = 8
 """Of a fingerprint in memory: a million lines are counted in some tens of megabytes."""
 
@@ -28,12 +30,32 @@ Like: TypeAlias = tuple[str, int, date]
 """Direction, amount and day: lines that a feed's report could be of, as far as those tell."""
 
 
+class Identity(NamedTuple):
+    """See `Counted`."""
+
+    fingerprint: bytes
+    occurrence: int
+    bare: bytes | None
+    bare_occurrence: int
+
+
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """A line, and that it is the `occurrence`-th of its fingerprint in its file."""
+    """A line, and that it is the `occurrence`-th of its fingerprint in its file.
+
+    Where it states a balance, `bare` is what its fingerprint would be without one, and it is the
+    `bare_occurrence`-th of those: another file of the same days may state none.
+    """
 
     line: StatementLine
     fingerprint: bytes
     occurrence: int
+    bare: bytes | None
+    bare_occurrence: int
+
+    @property
+    def identity(self) -> "Identity":
+        """What tells whether the line is known."""
+        return Identity(self.fingerprint, self.occurrence, self.bare, self.bare_occurrence)
 
     @property
     def like(self) -> Like:
@@ -63,15 +85,26 @@ class Occurrences:
         self._sealer = sealer
         self._account = account
         self._seen: Counter[bytes] = Counter()
+        self._bare: Counter[bytes] = Counter()
 
     def count(self, lines: Iterable[StatementLine]) -> list[Counted]:
         """The lines with their fingerprints and occurrence numbers."""
         counted = []
         for line in lines:
-            print_ = fingerprint(self._sealer, self._account, line)
-            key = print_[:KEY_BYTES]
+            print_, bare = fingerprints(self._sealer, self._account, line)
+            key, bare_key = print_[-KEY_BYTES:], print_[:KEY_BYTES]
             self._seen[key] += 1
-            counted.append(Counted(line=line, fingerprint=print_, occurrence=self._seen[key]))
+            if bare is not None:
+                self._bare[bare_key] += 1
+            counted.append(
+                Counted(
+                    line=line,
+                    fingerprint=print_,
+                    occurrence=self._seen[key],
+                    bare=bare,
+                    bare_occurrence=self._bare[bare_key] if bare is not None else self._seen[key],
+                )
+            )
         return counted
 
 
@@ -80,12 +113,16 @@ def signed_vnd(line: StatementLine) -> int:
     return line.amount_vnd if line.direction == "in" else -line.amount_vnd
 
 
-def fingerprint(sealer: Sealer, account: Account, line: StatementLine) -> bytes:
+def fingerprints(
+    sealer: Sealer, account: Account, line: StatementLine
+) -> tuple[bytes, bytes | None]:
     """32 bytes that are equal for the same line in overlapping files of one account.
 
     Of account, day, signed amount, bank reference, memo without case, marks, blanks and
     punctuation (files wrap and case it differently), and the running balance where there is one.
-    Keyed, so that nobody can try memos against it.
+    Keyed, so that nobody can try memos against it. The first BARE_BYTES leave the balance out, so
+    that lines that differ in nothing else stand side by side in the index. Where the line states a
+    balance, the second value is its fingerprint without it.
     """
     parts = (
         str(account.id),
@@ -93,12 +130,15 @@ def fingerprint(sealer: Sealer, account: Account, line: StatementLine) -> bytes:
         str(signed_vnd(line)),
         evidence.trace(line.bank_reference),
         fold(line.memo).replace(" ", ""),
-        "" if line.balance_vnd is None else str(line.balance_vnd),
     )
     told = b"".join(b"%d:%s" % (len(part.encode()), part.encode()) for part in parts)
     digest = hashlib.sha256(told).hexdigest()
     first = sealer.search_hash(account.book_id, f"statement line a {digest}")
-    return first + sealer.search_hash(account.book_id, f"statement line b {digest}")
+    bare = first + sealer.search_hash(account.book_id, f"statement line b {digest}")
+    if line.balance_vnd is None:
+        return bare, None
+    with_balance = f"statement line b {digest} {line.balance_vnd}"
+    return first + sealer.search_hash(account.book_id, with_balance), bare
 
 
 def instant(day: date) -> datetime:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final, TypeAlias
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import sqlalchemy as sa
 import structlog
@@ -18,13 +19,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from providers.statements import StatementLine, StatementReader, Totals
+from service.database import sqlstate
 from service.payments.booking import book
 from service.problems import TRY_AGAIN
 from service.sealing import Sealer
 from service.statements import gates
 from service.statements.keeping import Account, Kept, layout_named, stream
 from service.statements.lines import (
+    BARE_BYTES,
     Counted,
+    Identity,
     Like,
     Occurrences,
     context,
@@ -81,13 +85,28 @@ FINISH = sa.text("""
     where book_id = :book_id and id = :id and status = 'importing'
 """)
 
+# The same line of another file that states balances or does not, too: a file without balances has
+# as many of a kind as all files together told at most; one with them has its n-th of a kind where
+# a file without them had its n-th.
 KNOWN = sa.text("""
-    select line.fingerprint, line.occurrence
-    from unnest(cast(:prints as bytea[]), cast(:occurrences as integer[]))
-        as told (fingerprint, occurrence)
-    join service.statement_line as line
-      on line.book_id = :book_id and line.bank_account_id = :account_id
-     and line.fingerprint = told.fingerprint and line.occurrence = told.occurrence
+    select told.fingerprint, told.occurrence
+    from unnest(cast(:prints as bytea[]), cast(:occurrences as integer[]), cast(:bares as bytea[]),
+                cast(:bare_occurrences as integer[]))
+        as told (fingerprint, occurrence, bare, bare_occurrence)
+    where exists (
+        select from service.statement_line as line
+        where line.book_id = :book_id and line.bank_account_id = :account_id
+          and line.fingerprint = told.fingerprint and line.occurrence = told.occurrence)
+    or exists (
+        select from service.statement_line as line
+        where line.book_id = :book_id and line.bank_account_id = :account_id
+          and line.fingerprint = told.bare and line.occurrence = told.bare_occurrence)
+    or told.bare is null and told.occurrence <= (
+        select count(*) from service.statement_line as line
+        where line.book_id = :book_id and line.bank_account_id = :account_id
+          and line.fingerprint
+              between substr(told.fingerprint, 1, :bare_bytes) || cast(:lowest as bytea)
+              and substr(told.fingerprint, 1, :bare_bytes) || cast(:highest as bytea))
 """)
 
 ADD = sa.text("""
@@ -116,8 +135,8 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     """What the first reading of a file has shown."""
 
     totals: Totals
-    crowded: dict[Like, list[tuple[bytes, int]]]
-    """Lines that are like others in the file: fingerprint and occurrence, in order."""
+    crowded: dict[Like, list[Identity]]
+    """Lines that are like others in the file, in order."""
 
 
 class Taking:
@@ -152,9 +171,9 @@ class Taking:
 
     def _read_whole(self, reader: StatementReader) -> Read:
         counter = Occurrences(self._sealer, self._account)
-        likes: dict[Like, list[tuple[bytes, int]]] = {}
+        likes: dict[Like, list[Identity]] = {}
         for counted in counter.count(reader):
-            likes.setdefault(counted.like, []).append((counted.fingerprint, counted.occurrence))
+            likes.setdefault(counted.like, []).append(counted.identity)
         return Read(
             totals=reader.totals(),
             crowded={like: lines for like, lines in likes.items() if len(lines) > 1},
@@ -202,26 +221,31 @@ class Taking:
     async def _new_peers(self, read: Read) -> dict[Like, int]:
         """How many lines that no file told before are like one another."""
         peers: dict[Like, int] = {}
-        told = [(like, *line) for like, lines in read.crowded.items() for line in lines]
+        told = [(like, line) for like, lines in read.crowded.items() for line in lines]
         async with self._engine.connect() as connection:
             for start in range(0, len(told), KNOWN_AT_ONCE):
                 part = told[start : start + KNOWN_AT_ONCE]
-                known = await self._known(connection, [(print_, nth) for _, print_, nth in part])
-                new = Counter(like for like, print_, nth in part if (print_, nth) not in known)
+                known = await self._known(connection, [line for _, line in part])
+                new = Counter(like for like, line in part if line[:2] not in known)
                 for like, count in new.items():
                     peers[like] = peers.get(like, 0) + count
         return peers
 
     async def _known(
-        self, connection: AsyncConnection, lines: Sequence[tuple[bytes, int]]
+        self, connection: AsyncConnection, lines: Sequence[Identity]
     ) -> set[tuple[bytes, int]]:
         rows = await connection.execute(
             KNOWN,
             {
                 "book_id": self._account.book_id,
                 "account_id": self._account.id,
-                "prints": [print_ for print_, _ in lines],
-                "occurrences": [nth for _, nth in lines],
+                "prints": [line.fingerprint for line in lines],
+                "occurrences": [line.occurrence for line in lines],
+                "bares": [line.bare for line in lines],
+                "bare_occurrences": [line.bare_occurrence for line in lines],
+                "bare_bytes": BARE_BYTES,
+                "lowest": bytes(BARE_BYTES),
+                "highest": b"\xff" * BARE_BYTES,
             },
         )
         return {(bytes(row.fingerprint), row.occurrence) for row in rows}
@@ -235,8 +259,8 @@ class Taking:
                     await self._book(connection, chunk, peers)
             except _Moved:
                 return await self._taken()
-            except DBAPIError as error:
-                state = getattr(error.orig, "sqlstate", None) or ""
+            except (DBAPIError, asyncpg.PostgresError) as error:
+                state = sqlstate(error)
                 if attempt + 1 == ATTEMPTS or not TRY_AGAIN.match(state):
                     raise
                 log.warning("statement_chunk_again", sqlstate=state)
@@ -253,7 +277,7 @@ class Taking:
         taken = await connection.scalar(HOLD, self._key)
         if taken is None or int(taken) != chunk[0].line.ordinal - 1:
             raise _Moved
-        known = await self._known(connection, [(one.fingerprint, one.occurrence) for one in chunk])
+        known = await self._known(connection, [one.identity for one in chunk])
         fresh = [one for one in chunk if (one.fingerprint, one.occurrence) not in known]
         if fresh:
             await self._sealer.prepare(connection, [self._account.book_id], now)
