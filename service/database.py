@@ -120,6 +120,23 @@ async def transaction_apart(connection: AsyncConnection) -> AsyncIterator[AsyncC
 
 
 @asynccontextmanager
+async def connection_apart(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a connection beside the pool, each statement committed by itself; closed at the end.
+
+    For a lock that is held while its holder asks the pool for connections again and again: long
+    work that keeps one pooled connection and waits for another stops all who share the pool.
+    """
+    async with _APART[engine.dialect].connect() as connection:
+        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def sqlstate(error: BaseException) -> str:
+    """The server's code of an error, raised by the driver or wrapped by SQLAlchemy; else empty."""
+    state = getattr(getattr(error, "orig", None) or error, "sqlstate", None)
+    return state if isinstance(state, str) else ""
+
+
+@asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Open one transaction: committed at the end of the block, rolled back if it raises."""
     async with engine.begin() as connection:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
+from service.database import connection_apart
 from service.errors import NotFound
 from service.reconciliation.counting import Counts
 from service.reconciliation.messages import Run
@@ -157,13 +158,10 @@ async def _left(engine: AsyncEngine, book_id: int, run_id: UUID) -> list[UUID]:
 async def _alone(engine: AsyncEngine, book_id: int) -> AsyncIterator[None]:
     """Hold the book for this run on a connection of its own; waits for a run that has it."""
     key = {"lock": RUN_LOCK, "book_id": book_id}
-    while True:
-        async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            if await connection.scalar(TAKE_BOOK, key):
-                try:
-                    yield
-                finally:
-                    await asyncio.shield(connection.execute(LEAVE_BOOK, key))
-                return
-        await asyncio.sleep(PAUSE_S)
+    async with connection_apart(engine) as connection:
+        while not await connection.scalar(TAKE_BOOK, key):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(PAUSE_S)
+        try:
+            yield
+        finally:
+            await asyncio.shield(connection.execute(LEAVE_BOOK, key))

@@ -13,14 +13,18 @@ from litestar.datastructures import State
 TASKS_MAX: Final = 100
 """More than this waits for the worker, which finds unfinished work by itself."""
 
+AT_ONCE: Final = 2
+"""A run takes two pooled connections at a time; calls and callbacks need the others."""
+
 log = structlog.get_logger(__name__)
 
 
 class Background:
-    """A bounded set of named tasks of one process."""
+    """A bounded set of named tasks of one process, a few of them at work at once."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     def start(self, name: str, work: Coroutine[object, object, object]) -> bool:
         """Begin `work` unless that name is running or too much is; says whether it began."""
@@ -34,7 +38,8 @@ class Background:
 
     async def _guard(self, name: str, work: Coroutine[object, object, object]) -> None:
         try:
-            await work
+            async with self._slots:
+                await work
         except Exception:  # whatever it was, it is told, and resumed at the next start
             log.exception("background_work_failed", task=name)
 

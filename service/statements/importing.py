@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from providers.statements import UnreadableStatement
+from service.database import connection_apart
 from service.sealing import Sealer
 from service.statements import gates
 from service.statements.keeping import Account, Kept
@@ -144,8 +145,7 @@ async def _find(engine: AsyncEngine, kept: Kept) -> tuple[Account, str]:
 async def _alone(engine: AsyncEngine, account: Account) -> AsyncIterator[None]:
     """Hold the account for this import on a connection of its own; raises AccountBusy."""
     key = {"lock": ACCOUNT_LOCK, "account_id": account.id}
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
+    async with connection_apart(engine) as connection:
         if not await connection.scalar(TAKE_ACCOUNT, key):
             raise AccountBusy
         try:
