@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import sqlalchemy as sa
 import structlog
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger import days
-from service.database import snapshot
+from service.database import snapshot, sqlstate
 from service.problems import TRY_AGAIN
 from service.reconciliation.applying import Became, case_steps, post_steps
 from service.reconciliation.counting import Counts, add
@@ -79,8 +80,8 @@ async def checkpoint(engine: AsyncEngine, book_id: int) -> None:
         async with engine.begin() as connection:
             await _patience(connection, CHECKPOINT_LOCK_TIMEOUT_MS)
             await days.checkpoint(connection, book_id)
-    except DBAPIError as error:
-        if not TRY_AGAIN.match(_state(error)):
+    except (DBAPIError, asyncpg.PostgresError) as error:
+        if not TRY_AGAIN.match(sqlstate(error)):
             raise
         log.info("checkpoint_put_off", book_id=book_id)
 
@@ -89,10 +90,6 @@ async def _patience(connection: AsyncConnection, lock_timeout_ms: int) -> None:
     await connection.execute(
         sa.text("select set_config('lock_timeout', :ms, true)"), {"ms": str(lock_timeout_ms)}
     )
-
-
-def _state(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 class Work:
@@ -204,8 +201,8 @@ class Work:
         for attempt in range(ATTEMPTS):
             try:
                 return await self._commit(chunk)
-            except DBAPIError as error:
-                if not TRY_AGAIN.match(_state(error)):
+            except (DBAPIError, asyncpg.PostgresError) as error:
+                if not TRY_AGAIN.match(sqlstate(error)):
                     break
                 await asyncio.sleep(PAUSE_S * (attempt + 1))
             except Exception:  # one poisoned step must not keep the others
@@ -261,8 +258,8 @@ class Work:
                 became = await self._become(connection, steps)
                 await transaction.rollback()
                 return became
-        except DBAPIError as error:
-            if TRY_AGAIN.match(_state(error)):
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            if TRY_AGAIN.match(sqlstate(error)):
                 return ["changed"] * len(steps)
             return await self._tried_singly(steps)
         except Exception:  # one poisoned step must not hide what would become of the others
