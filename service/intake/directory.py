@@ -1,6 +1,7 @@
 """Who may call and whose accounts are watched: small tables, held in memory for a few seconds.
 
-A merchant that was added, rotated or disabled is known everywhere within STALE_AFTER_S.
+A merchant that was added, rotated or disabled is known everywhere within STALE_AFTER_S, unless the
+database is away: then nothing can be booked either, and what was known last still holds.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from typing import Final
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service import merchants
@@ -18,7 +20,11 @@ from service.merchants import Merchant
 from service.sealing import Sealer
 
 STALE_AFTER_S: Final = 5.0
+READ_WITHIN_S: Final = 2.0
+"""Callers wait meanwhile; their answers are due within five seconds."""
 ACCOUNTS_MAX: Final = 100_000
+
+log = structlog.get_logger(__name__)
 
 ACCOUNTS = sa.text("""
     select id, book_id, bin, number from service.bank_account order by id limit :limit
@@ -42,12 +48,16 @@ class Directory:
         self._sealer = sealer
         self._clock = clock
         self._read_at = -STALE_AFTER_S
+        self._known = False
         self._merchants: Mapping[tuple[str, str], Merchant] = {}
         self._accounts: Mapping[str, OwnAccount] = {}
         self._reading = asyncio.Lock()
 
     async def merchant(self, provider: str, name: str) -> Merchant | None:
-        """The live merchant of this name at this provider."""
+        """The live merchant of this name at this provider.
+
+        Raises what the database raises where the tables could not be read even once.
+        """
         await self._refresh()
         return self._merchants.get((provider, name))
 
@@ -61,14 +71,26 @@ class Directory:
         async with self._reading:
             if self._clock() - self._read_at < STALE_AFTER_S:
                 return
-            async with self._engine.connect() as connection:
-                found = await merchants.listing(connection, self._sealer)
-                rows = (await connection.execute(ACCOUNTS, {"limit": ACCOUNTS_MAX})).all()
-            self._merchants = {(one.provider, one.merchant): one for one in found}
-            numbers = Counter(row.number for row in rows)
-            self._accounts = {
-                row.number: OwnAccount(id=row.id, book_id=row.book_id)
-                for row in rows
-                if numbers[row.number] == 1
-            }
-            self._read_at = self._clock()
+            try:
+                async with asyncio.timeout(READ_WITHIN_S):
+                    await self._read()
+            except Exception as error:
+                if not self._known:
+                    raise
+                # With what was known, the provider can be answered "try again" in its own words.
+                log.warning("intake.directory_not_read", error=type(error).__name__)
+                self._read_at = self._clock()
+
+    async def _read(self) -> None:
+        async with self._engine.connect() as connection:
+            found = await merchants.listing(connection, self._sealer)
+            rows = (await connection.execute(ACCOUNTS, {"limit": ACCOUNTS_MAX})).all()
+        self._merchants = {(one.provider, one.merchant): one for one in found}
+        numbers = Counter(row.number for row in rows)
+        self._accounts = {
+            row.number: OwnAccount(id=row.id, book_id=row.book_id)
+            for row in rows
+            if numbers[row.number] == 1
+        }
+        self._known = True
+        self._read_at = self._clock()

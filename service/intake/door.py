@@ -10,6 +10,7 @@ from typing import Final
 from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from sqlalchemy.exc import SQLAlchemyError
 
 from providers import Answer
 from providers.catalog import CATALOG
@@ -66,7 +67,10 @@ async def _known(scope: HTTPScope, intake: Intake) -> Merchant | None:
     segments = scope["path"].split("/")
     if len(segments) != SEGMENTS or segments[2] not in CATALOG:
         return None
-    return await intake.directory.merchant(segments[2], segments[3])
+    try:
+        return await intake.directory.merchant(segments[2], segments[3])
+    except (SQLAlchemyError, OSError):  # the application says so in the provider's words
+        return None
 
 
 async def _body(receive: Receive) -> bytes | None:

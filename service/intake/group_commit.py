@@ -5,16 +5,18 @@ While one group commits the next one gathers: under load a commit is shared, at 
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+import asyncpg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from providers import Outcome
-from service.database import transaction
+from service.database import sqlstate, transaction
 from service.intake import figures, inbox, quarantine
 from service.intake.deliveries import Delivery
 from service.intake.directory import Directory
@@ -27,12 +29,24 @@ ANSWER_WITHIN_S: Final = 5.0
 LANES: Final = int(__import__("os").environ.get("LANES", "2"))
 """Groups of one process that may be under way at once: one commits while another computes."""
 
+AWAY: Final = re.compile(r"^(08|53|57P)")
+"""No connection, no room, shutting down (SQLSTATE)."""
+LOCKED: Final = re.compile(r"^(55P03|40001|40P01)")
+"""Somebody else held a row for too long, or waited for us in a circle."""
+
 log = structlog.get_logger(__name__)
 
 
 class _Waiting(NamedTuple):
     delivery: Delivery
     outcome: asyncio.Future[Outcome]
+
+
+def _is_away(error: Exception) -> bool:
+    gone = sa.exc.InterfaceError | sa.exc.OperationalError | sa.exc.TimeoutError
+    return isinstance(error, gone | asyncpg.InterfaceError | OSError) or bool(
+        AWAY.match(sqlstate(error))
+    )
 
 
 def utc_now() -> datetime:
@@ -110,11 +124,14 @@ class Committer:
         figures.GROUP_SIZE.observe(len(deliveries))
         try:
             return await self._commit(deliveries)
-        except (sa.exc.InterfaceError, sa.exc.TimeoutError, OSError) as error:
-            log.warning("intake.database_away", error=type(error).__name__)
-            return [Outcome.TRY_AGAIN] * len(deliveries)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others must not suffer
+            if _is_away(error):
+                log.warning("intake.database_away", error=type(error).__name__)
+                return [Outcome.TRY_AGAIN] * len(deliveries)
             if len(deliveries) == 1:
+                if LOCKED.match(sqlstate(error)):  # nothing is wrong with the call
+                    log.warning("intake.locked", error=type(error).__name__)
+                    return [Outcome.TRY_AGAIN]
                 return [await self._isolate(deliveries[0], error)]
             log.warning("intake.group_split", size=len(deliveries), error=type(error).__name__)
         # Something in this group cannot be booked: alone, each of the others can.

@@ -10,8 +10,9 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 from litestar.types import HTTPScope, Method
+from sqlalchemy.exc import SQLAlchemyError
 
-from providers import Call
+from providers import Call, Outcome
 from providers.catalog import CATALOG
 from service.access.guard import ANYONE
 from service.access.principals import Principal
@@ -51,13 +52,17 @@ async def receive(
     state: State,
 ) -> Response[bytes]:
     """Keep what a provider tells us and answer in its own dialect; commit before the answer."""
-    known = (
-        await state.intake.directory.merchant(provider, merchant) if provider in CATALOG else None
-    )
-    if known is None:
+    if provider not in CATALOG:
         raise NotFound("no such provider or merchant")
     call = call_of(request.scope, body)
-    answer = await state.intake.take(known, call)
+    try:
+        known = await state.intake.directory.merchant(provider, merchant)
+    except (SQLAlchemyError, OSError):  # also TimeoutError: nothing was ever read of merchants
+        answer = CATALOG[provider].answer(Outcome.TRY_AGAIN, call)
+    else:
+        if known is None:
+            raise NotFound("no such provider or merchant")
+        answer = await state.intake.take(known, call)
     return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
 
 
