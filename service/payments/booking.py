@@ -166,6 +166,7 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
     elif movement.direction == "in":
         told = {seen.reference for seen in movement.seen if seen.reference}
         contradicts = bool(sighting.reference and told and sighting.reference not in told)
+        contradicts = contradicts or _names_another(sighting, movement, world)
         if contradicts or (sighting.held_by_provider and movement.allocated_vnd):
             effects.cases.append(_contested(sighting, movement))
         elif movement.suspense_vnd:
@@ -174,6 +175,16 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
     return Booked(
         sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=False
     )
+
+
+def _names_another(sighting: Sighting, movement: Movement, world: World) -> bool:
+    """Whether the money pays notices of this book, none of which the sighting's request asks for.
+
+    A run may have matched it by a dossier code that the other window's text did not hold.
+    """
+    request = world.requests.get(sighting.reference) if sighting.reference else None
+    paid = {p.notice_id for p in movement.placed if p.account == accounts.FEES_RECEIVABLE}
+    return request is not None and bool(paid) and paid.isdisjoint(n.id for n in request.notices)
 
 
 def _explain(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> Became:
