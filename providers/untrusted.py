@@ -76,7 +76,7 @@ def clean(text: str) -> str:
 
 def text_of(found: object) -> str:
     """A JSON string or number as clean text; null, true, lists and objects as nothing."""
-    return clean(found) if isinstance(found, str) else ""
+    return clean(str(found)) if isinstance(found, str) else ""
 
 
 def key_of(found: object) -> str:
@@ -95,7 +95,7 @@ def amount_text_of(found: object) -> str:
         return ""
     if not isinstance(found, str) or len(found) > KEY_CHARS_MAX:
         raise ValueError("not an amount")
-    return clean(found)
+    return clean(str(found))
 
 
 def whole_vnd(text: str) -> int | None:

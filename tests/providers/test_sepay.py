@@ -189,6 +189,21 @@ def test_a_webhook_tells_where_the_money_went() -> None:
     assert claim.memo == "SMS: +50,000"
 
 
+def test_a_number_where_a_text_is_usual_is_a_plain_text() -> None:
+    """A memo or a bank reference of digits alone may come unquoted; it can be kept all the same."""
+    digits = dict.fromkeys(
+        ("content", "referenceCode", "accountNumber", "subAccount", "gateway", "code"), 5021
+    )
+    claim = feed(**digits)
+    assert (claim.memo, claim.bank_reference, claim.own_account) == ("5021", "5021", "5021")
+    assert {type(getattr(claim, field)) for field in claim.__struct_fields__} <= {
+        str,
+        int,
+        datetime,
+    }
+    assert msgspec.json.decode(msgspec.json.encode(claim), type=Claim) == claim
+
+
 def test_texts_that_a_database_cannot_keep_are_made_clean() -> None:
     """NUL and half a surrogate pair in a memo become replacement characters."""
     claim = feed_raw("content", '"a\\u0000b\\ud800c"')
