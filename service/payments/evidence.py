@@ -70,5 +70,9 @@ def read(
 
 
 def trace(text: str) -> str:
-    """A bank reference in the form in which two windows' reports are compared."""
-    return "".join(text.split()).upper()[:TRACE_CHARS_MAX]
+    """A bank reference in the form in which two windows' reports are compared.
+
+    Without blanks and whatever else cannot be seen: a spreadsheet may add it, a terminal obeys it.
+    """
+    seen = "".join(c for c in text if c.isprintable() and not c.isspace())
+    return seen.upper()[:TRACE_CHARS_MAX]
