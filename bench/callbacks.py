@@ -40,7 +40,7 @@ CLIENTS: Final = (8, 16, 32, 64)
 CONNECTIONS: Final = 256
 """Calls under way at full load; at half load only as many as the pace needs."""
 STARTED_WITHIN_S: Final = 60.0
-RATE_MAX: Final = 8_000
+RATE_MAX: Final = 4_000
 """More callbacks a second than this machine can do: how many are prepared for a round."""
 BASELINES: Final = ("plain", "chained")
 HERE: Final = Path(__file__).parent
