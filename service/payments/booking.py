@@ -110,6 +110,7 @@ def _new(sighting: Sighting, world: World, effects: Effects, now: datetime) -> B
         sign = 1 if sighting.direction == "in" else -1
         movement.clearing_vnd += sign * sighting.amount_vnd
     movement.seen.append(_seen(sighting))
+    movement.dossiers |= sighting.dossiers
     world.add(movement)
     effects.movements.append((sighting, movement, now))
     return Booked(
@@ -172,6 +173,7 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
         elif movement.suspense_vnd:
             became = _explain(sighting, movement, world, effects)
     movement.seen.append(_seen(sighting))
+    movement.dossiers |= sighting.dossiers
     return Booked(
         sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=False
     )

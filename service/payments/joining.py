@@ -51,9 +51,9 @@ def _among(sighting: Sighting, others: list[Movement]) -> Movement | Literal["ne
         same = [m for m in traced if _same_reference(sighting, m)]
         return (same or traced)[0]
     undecided = [m for m in others if not _differs(sighting, m)]
-    same = [m for m in undecided if sighting.reference and _same_reference(sighting, m)]
-    if len(same) == 1:
-        return same[0]
+    named = [m for m in undecided if _same_code(sighting, m)]
+    if len(named) == 1:
+        return named[0]
     on_the_day = [m for m in undecided if _days_apart(sighting, m) == timedelta()]
     like = on_the_day or undecided
     if not like:
@@ -81,14 +81,24 @@ def _same_reference(sighting: Sighting, movement: Movement) -> bool:
     return any(seen.reference == sighting.reference for seen in movement.seen)
 
 
+def _same_code(sighting: Sighting, movement: Movement) -> bool:
+    """Whether both texts hold one payment reference, or one whole dossier code."""
+    return bool(
+        (sighting.reference and _same_reference(sighting, movement))
+        or sighting.dossiers & movement.dossiers
+    )
+
+
 def _has_reference(movement: Movement) -> bool:
     return any(seen.reference for seen in movement.seen)
 
 
 def _differs(sighting: Sighting, movement: Movement) -> bool:
-    """Two traces of one kind that are unequal, or two references, tell two transfers apart."""
+    """Two traces of one kind that are unequal, two references, or two dossiers tell two apart."""
     told = {seen.reference for seen in movement.seen if seen.reference}
     if sighting.reference and told and sighting.reference not in told:
+        return True
+    if sighting.dossiers and movement.dossiers and sighting.dossiers.isdisjoint(movement.dossiers):
         return True
     theirs = {kind for trace in movement.traces if (kind := _kind(trace))}
     return any(_kind(trace) in theirs for trace in sighting.traces)

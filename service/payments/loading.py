@@ -234,7 +234,8 @@ async def lock_movements(
     columns = _columns(keys, 2)
     known: dict[tuple[int, UUID], Movement] = {}
     for row in await driver.fetch(queries.MOVEMENTS, *columns):
-        known[row["book_id"], row["id"]] = Movement(*row)
+        movement = known[row["book_id"], row["id"]] = Movement(*row)
+        movement.dossiers = frozenset(row["dossiers"])
     for row in await driver.fetch(queries.SEEN, *columns):
         known[row["book_id"], row["movement_id"]].seen.append(
             Seen(row["seen_by"], frozenset(row["traces"]), row["reference"], row["happened_on"])

@@ -128,7 +128,10 @@ BY_AMOUNT: Final = """
 MOVEMENTS: Final = """
     select movement.book_id, movement.id, movement.direction, movement.origin,
            movement.amount_vnd, movement.entry_id, money.allocated_vnd, money.suspense_vnd,
-           money.held_vnd, money.unexplained_vnd, money.reversed_vnd, money.clearing_vnd
+           money.held_vnd, money.unexplained_vnd, money.reversed_vnd, money.clearing_vnd,
+           array(select token.value from service.token
+                 where token.book_id = movement.book_id and token.movement_id = movement.id
+                   and token.kind = 'dossier') as dossiers
     from (select distinct book_id, id from unnest($1::integer[], $2::uuid[]) as told (book_id, id)
           order by 1, 2) as told
     join service.movement on movement.book_id = told.book_id and movement.id = told.id

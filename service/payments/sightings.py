@@ -63,6 +63,11 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     notice_id: UUID | None = None
     peers: int = 1
 
+    @property
+    def dossiers(self) -> frozenset[str]:
+        """The keys of the whole dossier codes that the text holds."""
+        return frozenset(value for kind, value in self.tokens if kind == "dossier")
+
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one sighting; `movement_id` is None while it is unsure."""
