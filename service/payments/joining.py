@@ -58,7 +58,8 @@ def _among(sighting: Sighting, others: list[Movement]) -> Movement | Literal["ne
     like = on_the_day or undecided
     if not like:
         return "new"
-    alike = all(_has_reference(m) == bool(sighting.reference) for m in like)
+    # One that names something may be any of those that name nothing, but nobody can be sure.
+    alike = all(_kinds_named(m) == _kinds_named(sighting) for m in like)
     return like[0] if alike and len(like) == sighting.peers else "unsure"
 
 
@@ -89,8 +90,11 @@ def _same_code(sighting: Sighting, movement: Movement) -> bool:
     )
 
 
-def _has_reference(movement: Movement) -> bool:
-    return any(seen.reference for seen in movement.seen)
+def _kinds_named(told: Sighting | Movement) -> tuple[bool, bool]:
+    """Whether a payment reference, and whether a whole dossier code is told."""
+    if isinstance(told, Sighting):
+        return bool(told.reference), bool(told.dossiers)
+    return any(seen.reference for seen in told.seen), bool(told.dossiers)
 
 
 def _differs(sighting: Sighting, movement: Movement) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.database import transaction
 from service.payments.booking import book
-from service.payments.sightings import Booked, Sighting
+from service.payments.sightings import Became, Booked, Sighting
 from tests.makers import NOW, make_account, transfer
 
 pytestmark = pytest.mark.anyio
@@ -54,3 +54,17 @@ async def test_a_line_of_another_dossier_is_other_money(
     by_feed, of_b, of_a = booked
     assert of_b.new_movement
     assert of_a.movement_id == by_feed.movement_id
+
+
+async def test_a_line_with_a_dossier_is_not_surely_the_money_without_one(
+    engine: AsyncEngine, two_books: tuple[int, int]
+) -> None:
+    """Else the other's money would be matched to the dossier, and its own be a duplicate of it."""
+    async with transaction(engine) as connection:
+        account = await make_account(connection, 1)
+        (nameless,) = await book(connection, [transfer(account, 50_000)], now=NOW)
+        line = transfer(account, 50_000, view="statement")
+        line = msgspec.structs.replace(line, tokens=A)
+        (told,) = await book(connection, [line], now=NOW)
+    assert nameless.new_movement
+    assert (told.became, told.movement_id) == (Became.UNSURE, None)
