@@ -26,7 +26,7 @@ GROUP_MAX: Final = 256
 QUEUE_MAX: Final = 4_096
 """Calls that may wait; the next one is told to try again at once."""
 ANSWER_WITHIN_S: Final = 5.0
-LANES: Final = int(__import__("os").environ.get("LANES", "2"))
+LANES: Final = 2
 """Groups of one process that may be under way at once: one commits while another computes."""
 
 AWAY: Final = re.compile(r"^(08|53|57P)")
