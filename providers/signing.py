@@ -51,20 +51,19 @@ def is_any_of(given: str, secrets: Iterable[Secret]) -> bool:
 def is_signed(
     given: str,
     secrets: Sequence[Secret],
-    messages: Sequence[bytes],
+    messages: Iterable[bytes],
     digest: Callable[[Secret, bytes], str],
 ) -> bool:
     """Whether `given` is the digest of any of `messages` under any of `secrets`.
 
-    An empty secret signs nothing: a merchant without a key believes nobody.
+    The likeliest message comes first: the others are made only where it does not fit. An empty
+    secret signs nothing: a merchant without a key believes nobody.
     """
-    found = False
-    for secret in secrets:
-        if not secret:
-            continue
-        for message in messages:
-            found |= same_hex(given, digest(secret, message))
-    return found
+    for message in messages:
+        for secret in secrets:
+            if secret and same_hex(given, digest(secret, message)):
+                return True
+    return False
 
 
 def form_encoded(raw: bytes) -> str:

@@ -5,7 +5,7 @@ the citizen's browser carries the same fields and never books anything. IPNs bea
 their sending, so there is no freshness to judge: a repeat is told by its transaction number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -218,21 +218,21 @@ def _parameters(raw_query: bytes) -> list[tuple[bytes, bytes, bytes]]:
     return sorted(found, key=lambda parameter: parameter[0])
 
 
-def _messages(parameters: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
-    """The texts that may have been signed.
+def _messages(parameters: Sequence[tuple[bytes, bytes, bytes]]) -> Iterator[bytes]:
+    """The texts that may have been signed, the likeliest first.
 
-    Encoded anew (survives a proxy that rewrites `+` to `%20`) and as it came (survives another
-    encoder's idea of `~ ! ( )`); each without empty values, as the Java sample, and with them, as
+    As it came (survives another encoder's idea of `~ ! ( )`) and encoded anew (survives a proxy
+    that rewrites `+` to `%20`); each without empty values, as the Java sample, and with them, as
     the PHP sample. All of them decode to the same fields, so none lets a changed one pass.
     """
     signed = [parameter for parameter in parameters if parameter[0] not in _UNSIGNED]
     filled = [parameter for parameter in signed if parameter[2]]
-    anew = [
-        "&".join(f"{form_encoded(key)}={form_encoded(value)}" for key, _, value in chosen).encode()
-        for chosen in (filled, signed)
-    ]
-    as_came = [b"&".join(piece for _, piece, _ in chosen) for chosen in (filled, signed)]
-    return list(dict.fromkeys(anew + as_came))
+    choices = (filled, signed) if len(filled) < len(signed) else (filled,)
+    for chosen in choices:
+        yield b"&".join(piece for _, piece, _ in chosen)
+    for chosen in choices:
+        pairs = (f"{form_encoded(key)}={form_encoded(value)}" for key, _, value in chosen)
+        yield "&".join(pairs).encode()
 
 
 def _hint(fields: Mapping[bytes, str]) -> Hint:

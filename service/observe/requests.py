@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 from litestar import Litestar
-from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from uuid_utils import uuid7
@@ -18,6 +18,8 @@ from uuid_utils import uuid7
 from service.observe import metrics
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+REQUEST_ID_LOWER: Final = REQUEST_ID_HEADER.lower().encode()
+"""As a server hands it on: names of headers are in lower case."""
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 NO_ROUTE: Final = "none"
 NO_ANSWER: Final = 499
@@ -68,8 +70,11 @@ class RequestObserver:
 
 def _request_id(scope: Scope) -> str:
     """Take the caller's id where it is a plain one, else make one."""
-    given = Headers.from_scope(scope).get(REQUEST_ID_HEADER, "")
-    return given if REQUEST_ID.fullmatch(given) else str(uuid7())
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID_LOWER:
+            given = value.decode("latin-1")
+            return given if REQUEST_ID.fullmatch(given) else str(uuid7())
+    return str(uuid7())
 
 
 def _tell(scope: HTTPScope, status: int, seconds: float) -> None:

@@ -79,8 +79,8 @@ def _by_gateway(
         return _suspense(amount_vnd, Became.UNKNOWN_ORDER, "UNIDENTIFIED_CREDIT", tuple(fields))
     asked = request.amount_vnd
     fields.append(_field("amount_vnd", asked, sighting.amount_vnd))
-    candidates = _candidates(request, sighting)
     if sighting.amount_vnd != asked:
+        candidates = _candidates(request, sighting)
         return _suspense(
             amount_vnd, Became.AMOUNT_DIFFERS, "AMOUNT_MISMATCH", tuple(fields), candidates
         )
@@ -89,6 +89,7 @@ def _by_gateway(
         return closed
     if amount_vnd > request.outstanding_vnd:
         fields.append(_field("outstanding_vnd", request.outstanding_vnd, amount_vnd))
+        candidates = _candidates(request, sighting)
         return _suspense(amount_vnd, Became.KEPT, "AMOUNT_MISMATCH", tuple(fields), candidates)
     return Decision(became=Became.ALLOCATED, shares=_fill(request, amount_vnd))
 

@@ -5,7 +5,7 @@ No rule and no SQL stands here.
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,9 @@ SubjectKind: TypeAlias = Literal[
 ]
 Token: TypeAlias = tuple[str, str]
 """Kind and value of a code-shaped piece of a memo (`service.token`)."""
+
+
+NO_DOSSIERS: Final[frozenset[str]] = frozenset()
 
 
 class Became(StrEnum):
@@ -66,6 +69,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dossiers(self) -> frozenset[str]:
         """The keys of the whole dossier codes that the text holds."""
+        if not self.tokens:
+            return NO_DOSSIERS
         return frozenset(value for kind, value in self.tokens if kind == "dossier")
 
 
