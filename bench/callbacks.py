@@ -281,7 +281,8 @@ async def _measure(bench: Bench, rounds: int) -> bool:
             made.append(one)
             say(
                 f"round {number + 1}: service {one.service:,.0f}/s, pgbench plain"
-                f" {one.plain:,.0f}/s, chained {one.chained:,.0f}/s, ratios {one.ratio:.2f} and {one.harder:.2f}"
+                f" {one.plain:,.0f}/s, chained {one.chained:,.0f}/s,"
+                f" ratios {one.ratio:.2f} and {one.harder:.2f}"
             )
         await _half_load(bench, port, statistics.median(one.service for one in made) / 2)
     for name, ratios in (
