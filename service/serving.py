@@ -1,5 +1,10 @@
 """What each server process calls to get its application; reads the environment."""
 
+import multiprocessing
+import os
+import signal
+import threading
+
 from litestar import Litestar
 
 from service import settings as settings_
@@ -11,4 +16,13 @@ def make() -> Litestar:
     """The application for the settings in the environment, with logging set up."""
     settings = settings_.load()
     logs.configure(settings.log, settings.log_level)
+    threading.Thread(target=_end_with_the_server, name="end-with-the-server", daemon=True).start()
     return create_app(settings)
+
+
+def _end_with_the_server() -> None:
+    """A worker whose server was killed must not go on serving: nobody could stop it any more."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        server.join()
+        os.kill(os.getpid(), signal.SIGKILL)
