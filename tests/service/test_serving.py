@@ -127,3 +127,19 @@ def test_a_login_that_owns_the_facts_is_refused(
     assert ended.returncode != 0
     assert b"doisoat_owner" in ended.stderr
     assert b"Traceback" not in ended.stderr
+
+
+async def test_no_worker_outlives_its_server(
+    served: tuple[httpx2.AsyncClient, subprocess.Popen[bytes]],
+) -> None:
+    """A server killed with SIGKILL takes its workers along: the port is free again."""
+    client, process = served
+    process.kill()
+    process.wait()
+    async with asyncio.timeout(UP_WITHIN_S):
+        while True:
+            try:
+                await client.get("/health/live")
+            except httpx2.TransportError:
+                return
+            await asyncio.sleep(0.05)
