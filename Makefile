@@ -49,7 +49,7 @@ openapi: $(READY) ## write openapi.yaml from the application
 requirements: $(READY) ## pin requirements/*.in anew (needs uv)
 	@for name in runtime embedded build dev; do \
 	    uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
-	        --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	        --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	        requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 

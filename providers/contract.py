@@ -4,21 +4,26 @@ Nothing here knows a clock, a database, a network or the environment: time and s
 arguments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 AMOUNT_VND_MAX = 10**15
 """No single payment is larger; keeps every sum of payments inside a 64-bit integer."""
 
+UNKNOWN_ASKED_MAX = 3
+"""Deliveries about one unknown order that are answered UNKNOWN_ORDER; later ones UNKNOWN_AGAIN."""
+
 FRESHNESS_S = 300
 """How far, in seconds, a signed timestamp may be from our clock unless the terms say otherwise."""
 
 Status = Literal[
     "pending",
+    "authorized",
     "paid",
     "failed",
     "cancelled",
@@ -30,10 +35,16 @@ Status = Literal[
     "credit",
     "debit",
     "reversed",
-    "test",
+    "ignored",
 ]
 """What a provider says of a payment. `credit` and `debit` come from bank feeds, the rest from
-gateways; `test` is a probe that is acknowledged and never booked."""
+gateways; `authorized` is money blocked and not yet taken; `ignored` is an authentic message that
+tells of no payment. Which may follow which is told by `providers.states`."""
+
+Option = str | int | bool | None
+"""What a setting of a merchant may hold."""
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Secret(str):
@@ -107,7 +118,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     transaction: str
-    """The provider's own number of the payment; with the merchant it is unique at the provider."""
+    """The provider's own number of the payment; with merchant and scope it is unique there."""
     status: Status
     reference: str | None
     """Gateway: the order. Bank feed: the payment code that the feed itself found, if any."""
@@ -118,6 +129,11 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     happened_at: datetime | None
     """UTC; None when the provider gave no time that can be read."""
     kind: Literal["gateway", "feed"]
+    scope: str = ""
+    """What the transaction number is unique within, where that is less than the merchant: the
+    order at most gateways, the payment link at payOS."""
+    is_test: bool = False
+    """A probe (Casso's id 0, payOS' order 123): acknowledged like a true one, never booked."""
     memo: str = ""
     bank_reference: str | None = None
     own_account: str | None = None
@@ -136,6 +152,8 @@ class Outcome(StrEnum):
     REPEAT = "repeat"
     ANOTHER_FOR_PAID = "another_for_paid"
     UNKNOWN_ORDER = "unknown_order"
+    UNKNOWN_AGAIN = "unknown_again"
+    """As UNKNOWN_ORDER, asked UNKNOWN_ASKED_MAX times before: asking on would change nothing."""
     AMOUNT_DIFFERS = "amount_differs"
     HELD = "held"
     FORGED = "forged"
@@ -159,7 +177,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     merchant: str
     """The last segment of the callback address; for VNPAY it is the vnp_TmnCode."""
     secrets: Sequence[Secret]
-    """Any of them verifies (two while one replaces the other); the first one signs."""
+    """Any of them verifies a call (two while one replaces the other); the first one signs."""
+    credentials: Mapping[str, Secret] = MappingProxyType({})
+    """Further keys by name, as the adapter's `credentials` describes them: MoMo's access_key,
+    ZaloPay's key1, payOS' client_id and api_key."""
+    options: Mapping[str, Option] = MappingProxyType({})
+    """What the provider's page leaves open, by the names in the adapter's `options`."""
     mode: str = ""
     """How calls are authenticated, where a provider offers a choice (its `modes`)."""
     freshness_s: int = FRESHNESS_S
@@ -187,93 +210,28 @@ class Provider(Protocol):
         """The values of `Terms.mode` it knows; anything else believes nothing."""
         ...
 
+    @property
+    def weak_modes(self) -> frozenset[str]:
+        """The modes in which a call proves nothing but that its sender knows a key.
+
+        Above a set amount such a call allocates nothing until a statement or a pull agrees.
+        """
+        ...
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """The names of `Terms.credentials` this provider needs, and what each one is."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The names of `Terms.options` it knows, and what each decides; absent ones are safe."""
+        ...
+
     def read(self, call: Call, terms: Terms, now: datetime) -> Sequence[Claim]:
         """The claims of an authentic call; raises Rejected, and nothing else, for any other."""
         ...
 
     def answer(self, outcome: Outcome, call: Call) -> Answer:
         """What the provider is told; `done` answers are for after COMMIT only."""
-        ...
-
-
-class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request to a provider, ready to be sent."""
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-
-class CheckoutOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """A payment the citizen will make at a gateway."""
-
-    reference: str
-    amount_vnd: int
-    description: str
-    return_url: str
-    client_ip: str
-    expires_at: datetime
-    locale: Literal["vi", "en"] = "vi"
-    bank_code: str = ""
-
-
-class StatusQuestion(msgspec.Struct, frozen=True, kw_only=True):
-    """Which order we ask about; `ordered_at` is the instant its checkout was signed."""
-
-    request_id: str
-    reference: str
-    ordered_at: datetime
-    client_ip: str
-    description: str = "Hoi trang thai giao dich"
-
-
-class RefundOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Money to be given back by the provider; `transaction` is the original one, if known."""
-
-    request_id: str
-    reference: str
-    transaction: str | None
-    amount_vnd: int
-    whole: bool
-    ordered_at: datetime
-    asked_by: str
-    client_ip: str
-    description: str
-
-
-@runtime_checkable
-class MakesCheckout(Protocol):
-    """The provider has a page where citizens pay."""
-
-    def checkout_url(self, order: CheckoutOrder, terms: Terms, now: datetime) -> str:
-        """A signed link; raises ValueError for an order that the provider would refuse."""
-        ...
-
-
-@runtime_checkable
-class AsksStatus(Protocol):
-    """The provider can be asked what became of an order."""
-
-    def status_request(
-        self, question: StatusQuestion, terms: Terms, now: datetime
-    ) -> SignedRequest:
-        """The signed question."""
-        ...
-
-    def read_status(self, body: bytes, question: StatusQuestion, terms: Terms) -> Claim | None:
-        """The answer; None: the provider knows no such order. Raises Rejected or Unanswered."""
-        ...
-
-
-@runtime_checkable
-class Refunds(Protocol):
-    """The provider can be told to give money back."""
-
-    def refund_request(self, order: RefundOrder, terms: Terms, now: datetime) -> SignedRequest:
-        """The signed order; raises ValueError for one that the provider would refuse."""
-        ...
-
-    def read_refund(self, body: bytes, order: RefundOrder, terms: Terms) -> Claim:
-        """What the provider does about it. Raises Rejected or Unanswered."""
         ...

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from providers.contract import Answer, Call, Claim, Hint, Outcome, Rejected, Status, Terms
+from providers.contract import NOTHING, Answer, Call, Claim, Hint, Outcome, Rejected, Status, Terms
 from providers.signing import hmac_sha256, is_any_of, is_fresh, is_signed
 from providers.untrusted import (
     KEY_CHARS_MAX,
@@ -41,6 +41,7 @@ _ANSWERS: Final = MappingProxyType(
         Outcome.REPEAT: _DONE,
         Outcome.ANOTHER_FOR_PAID: _DONE,
         Outcome.UNKNOWN_ORDER: _DONE,
+        Outcome.UNKNOWN_AGAIN: _DONE,
         Outcome.AMOUNT_DIFFERS: _DONE,
         Outcome.HELD: _DONE,
         Outcome.FORGED: (401, b'{"success":false}'),
@@ -60,6 +61,9 @@ class Sepay:
     name = "sepay"
     methods = frozenset({"POST"})
     modes = frozenset({HMAC, API_KEY, SECRET_KEY})
+    weak_modes = frozenset({API_KEY, SECRET_KEY})
+    credentials = NOTHING
+    options = NOTHING
 
     def read(self, call: Call, terms: Terms, now: datetime) -> Sequence[Claim]:
         """The one claim of an authentic call; the raw bytes are verified before they are parsed."""
@@ -79,6 +83,9 @@ class Sepay:
         del call
         status, body = _ANSWERS[outcome]
         return Answer(status=status, media_type=_JSON, body=body)
+
+
+ADAPTER: Final = Sepay()
 
 
 def _is_authentic(call: Call, terms: Terms) -> bool:

@@ -12,20 +12,8 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from providers import vnpay_api
-from providers.contract import (
-    Answer,
-    Call,
-    CheckoutOrder,
-    Claim,
-    Hint,
-    Outcome,
-    RefundOrder,
-    Rejected,
-    SignedRequest,
-    Status,
-    StatusQuestion,
-    Terms,
-)
+from providers.abilities import CheckoutOrder, RefundOrder, SignedRequest, StatusQuestion
+from providers.contract import NOTHING, Answer, Call, Claim, Hint, Outcome, Rejected, Status, Terms
 from providers.signing import form_encoded, hmac_sha512, is_signed
 from providers.untrusted import (
     KEY_CHARS_MAX,
@@ -60,6 +48,7 @@ _ANSWERS: Final = MappingProxyType(
         Outcome.REPEAT: ("00", "Confirm Success"),
         Outcome.ANOTHER_FOR_PAID: ("02", "Order already confirmed"),
         Outcome.UNKNOWN_ORDER: ("01", "Order not found"),
+        Outcome.UNKNOWN_AGAIN: ("01", "Order not found"),
         Outcome.AMOUNT_DIFFERS: ("04", "Invalid amount"),
         Outcome.HELD: ("00", "Confirm Success"),  # ours: the message arrived, people will look
         Outcome.FORGED: ("97", "Invalid signature"),
@@ -82,6 +71,7 @@ _BY_TRANSACTION_STATUS: Final[Mapping[str, Status]] = MappingProxyType(
     }
 )
 _REFUND_FAILED = frozenset({"02", "09"})
+_OF_REFUNDS = frozenset({"refunded", "refund_processing", "refund_failed"})
 _FAILED_BECAUSE: Final[Mapping[str, Status]] = MappingProxyType(
     {"11": "expired", "24": "cancelled"}
 )
@@ -93,6 +83,9 @@ class Vnpay:
     name = "vnpay"
     methods = frozenset({"GET"})
     modes = frozenset({""})
+    weak_modes: frozenset[str] = frozenset()
+    credentials = NOTHING
+    options = NOTHING
 
     def read(self, call: Call, terms: Terms, now: datetime) -> Sequence[Claim]:
         """The one claim of an IPN; Rejected when it is not VNPAY's or not this terminal's."""
@@ -133,7 +126,7 @@ class Vnpay:
             "vnp_TmnCode": terms.merchant,
             "vnp_Amount": str(order.amount_vnd * HUNDREDTHS),
             "vnp_CurrCode": "VND",
-            "vnp_TxnRef": key_of(order.reference),
+            "vnp_TxnRef": key_of(order.order_code),
             "vnp_OrderInfo": plain_ascii(order.description, ORDER_INFO_CHARS_MAX),
             "vnp_OrderType": "other",
             "vnp_Locale": "en" if order.locale == "en" else "vn",
@@ -152,16 +145,16 @@ class Vnpay:
         """`querydr`: what became of an order."""
         return vnpay_api.status_request(question, terms, now)
 
-    def read_status(self, body: bytes, question: StatusQuestion, terms: Terms) -> Claim | None:
-        """The answer to `querydr`; None: VNPAY knows no such order."""
-        answered = vnpay_api.read_answer(body, "querydr", question.reference, terms)
+    def read_status(self, body: bytes, question: StatusQuestion, terms: Terms) -> Sequence[Claim]:
+        """The answer to `querydr`; none: VNPAY knows no such order."""
+        answered = vnpay_api.read_answer(body, "querydr", question.order_code, terms)
         if answered is None:
-            return None
+            return ()
         code = answered.transaction_status
         status = status_of("00", code)
         if answered.is_refund and code == "00":
             status = "refunded"
-        return answered.claim(status)
+        return (answered.claim(status),)
 
     def refund_request(self, order: RefundOrder, terms: Terms, now: datetime) -> SignedRequest:
         """`refund`: give a payment back, whole or in part."""
@@ -169,13 +162,29 @@ class Vnpay:
 
     def read_refund(self, body: bytes, order: RefundOrder, terms: Terms) -> Claim:
         """What VNPAY does about a refund; a refusal is the status `refund_failed`."""
-        answered = vnpay_api.read_answer(body, "refund", order.reference, terms)
+        answered = vnpay_api.read_answer(body, "refund", order.order_code, terms)
         if answered is None or answered.code == vnpay_api.NOT_REFUNDABLE:
             return vnpay_api.refused(order)
         if answered.code == vnpay_api.DONE and answered.transaction_status == "00":
             return answered.claim("refunded")
         failed = answered.transaction_status in _REFUND_FAILED
         return answered.claim("refund_failed" if failed else "refund_processing")
+
+    def refund_question(self, order: RefundOrder, terms: Terms, now: datetime) -> SignedRequest:
+        """`querydr` of the refunded order: it tells of the newest transaction of the order."""
+        return vnpay_api.status_request(_question_of(order), terms, now)
+
+    def read_refund_answer(self, body: bytes, order: RefundOrder, terms: Terms) -> Claim | None:
+        """What became of the refund; None while VNPAY tells of the payment alone.
+
+        It may be sent again then: VNPAY refuses a second one of the same request id (code 94).
+        """
+        told = self.read_status(body, _question_of(order), terms)
+        claim = next(iter(told), None)
+        return claim if claim is not None and claim.status in _OF_REFUNDS else None
+
+
+ADAPTER: Final = Vnpay()
 
 
 def signed_query(fields: Mapping[str, str], terms: Terms) -> str:
@@ -186,6 +195,15 @@ def signed_query(fields: Mapping[str, str], terms: Terms) -> str:
         if value
     )
     return f"{signed}&vnp_SecureHash={hmac_sha512(terms.secrets[0], signed.encode())}"
+
+
+def _question_of(order: RefundOrder) -> StatusQuestion:
+    return StatusQuestion(
+        request_id=order.request_id,
+        order_code=order.order_code,
+        ordered_at=order.ordered_at,
+        client_ip=order.client_ip,
+    )
 
 
 def status_of(response_code: str, transaction_status: str) -> Status:
@@ -266,6 +284,7 @@ def _claim(fields: Mapping[bytes, str]) -> Claim:
         amount_text=amount_text,
         happened_at=compact_time(fields.get(b"vnp_PayDate", "")),
         kind="gateway",
+        scope=reference,
         memo=fields.get(b"vnp_OrderInfo", ""),
         bank_reference=fields.get(b"vnp_BankTranNo") or None,
         bank_brand=fields.get(b"vnp_BankCode") or None,

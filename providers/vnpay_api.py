@@ -11,16 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from providers.contract import (
-    Claim,
-    RefundOrder,
-    Rejected,
-    SignedRequest,
-    Status,
-    StatusQuestion,
-    Terms,
-    Unanswered,
-)
+from providers.abilities import RefundOrder, SignedRequest, StatusQuestion
+from providers.contract import Claim, Rejected, Status, Terms, Unanswered
 from providers.signing import hmac_sha512, is_signed
 from providers.untrusted import (
     KEY_CHARS_MAX,
@@ -118,6 +110,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
             amount_text=self.amount_text,
             happened_at=self.happened_at,
             kind="gateway",
+            scope=self.reference,
             memo=self.memo,
             bank_brand=self.bank_brand,
         )
@@ -130,7 +123,7 @@ def status_request(question: StatusQuestion, terms: Terms, now: datetime) -> Sig
         "vnp_Version": _VERSION,
         "vnp_Command": "querydr",
         "vnp_TmnCode": terms.merchant,
-        "vnp_TxnRef": key_of(question.reference),
+        "vnp_TxnRef": key_of(question.order_code),
         "vnp_TransactionDate": written_compactly(question.ordered_at),
         "vnp_CreateDate": written_compactly(now),
         "vnp_IpAddr": question.client_ip,
@@ -150,7 +143,7 @@ def refund_request(order: RefundOrder, terms: Terms, now: datetime) -> SignedReq
         "vnp_Command": "refund",
         "vnp_TmnCode": terms.merchant,
         "vnp_TransactionType": "02" if order.whole else "03",
-        "vnp_TxnRef": key_of(order.reference),
+        "vnp_TxnRef": key_of(order.order_code),
         "vnp_Amount": str(order.amount_vnd * HUNDREDTHS),
         "vnp_TransactionNo": number if number.isdecimal() else "0",
         "vnp_TransactionDate": written_compactly(order.ordered_at),
@@ -165,13 +158,14 @@ def refund_request(order: RefundOrder, terms: Terms, now: datetime) -> SignedReq
 def refused(order: RefundOrder) -> Claim:
     """The claim that VNPAY gives nothing back for `order`."""
     return Claim(
-        transaction=order.transaction or f"0/{order.reference}",
+        transaction=order.transaction or f"0/{order.order_code}",
         status="refund_failed",
-        reference=order.reference,
+        reference=order.order_code,
         amount_vnd=order.amount_vnd,
         amount_text=str(order.amount_vnd * HUNDREDTHS),
         happened_at=None,
         kind="gateway",
+        scope=order.order_code,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers.contract import Secret, Terms
+from providers.contract import Option, Secret, Terms
 from service.sealing import Sealer
 
 SECRETS_MAX: Final = 2
@@ -54,8 +54,9 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     book_id: int
     serves: frozenset[int]
     mode: str
-    settings: Mapping[str, str | int | bool | None]
+    settings: Mapping[str, Option]
     secrets: tuple[Secret, ...]
+    credentials: Mapping[str, Secret] = {}
 
     @property
     def terms(self) -> Terms:
@@ -63,10 +64,19 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
         return Terms(
             merchant=self.merchant,
             secrets=self.secrets,
+            credentials=self.credentials,
+            options=self.settings,
             mode=self.mode,
             pay_address=str(self.settings.get("pay_address", "")),
             api_address=str(self.settings.get("api_address", "")),
         )
+
+
+class _Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sealed of a merchant: the secrets that verify, and further keys by name."""
+
+    secrets: list[str]
+    credentials: dict[str, str] = {}
 
 
 class NewMerchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +88,8 @@ class NewMerchant(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Sequence[str]
     serves: Sequence[int] = ()
     mode: str = ""
-    settings: Mapping[str, str | int | bool | None] = {}
+    settings: Mapping[str, Option] = {}
+    credentials: Mapping[str, str] = {}
 
 
 def _context(provider: str, merchant: str) -> bytes:
@@ -87,6 +98,7 @@ def _context(provider: str, merchant: str) -> bytes:
 
 def _read(row: sa.Row[tuple[object, ...]], sealer: Sealer) -> Merchant:
     opened = sealer.open_with_master(_context(row.provider, row.merchant), row.secrets_sealed)
+    sealed = msgspec.json.decode(opened, type=_Sealed)
     return Merchant(
         id=row.id,
         provider=row.provider,
@@ -95,7 +107,8 @@ def _read(row: sa.Row[tuple[object, ...]], sealer: Sealer) -> Merchant:
         serves=frozenset(row.serves),
         mode=row.mode,
         settings=row.settings,
-        secrets=tuple(Secret(text) for text in msgspec.json.decode(opened, type=list[str])),
+        secrets=tuple(Secret(text) for text in sealed.secrets),
+        credentials={name: Secret(text) for name, text in sealed.credentials.items()},
     )
 
 
@@ -128,7 +141,12 @@ async def add(connection: AsyncConnection, sealer: Sealer, new: NewMerchant, now
     if not 0 < len(new.secrets) <= SECRETS_MAX:
         message = f"a merchant has 1 to {SECRETS_MAX} secrets"
         raise ValueError(message)
-    plain = msgspec.json.encode([str(secret) for secret in new.secrets])
+    plain = msgspec.json.encode(
+        _Sealed(
+            secrets=[str(secret) for secret in new.secrets],
+            credentials={name: str(text) for name, text in new.credentials.items()},
+        )
+    )
     merchant_id = await connection.scalar(
         ADD,
         {

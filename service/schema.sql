@@ -419,12 +419,17 @@ CREATE TABLE service.event (
     recorded_at timestamp with time zone NOT NULL,
     outcome text NOT NULL,
     movement_id uuid,
-    memo_sealed bytea
+    memo_sealed bytea,
+    scope text DEFAULT ''::text NOT NULL
 );
 
 -- Name: TABLE event; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.event IS 'fact: a call we believe, in our words; unique, so that a repeat is known and answered alike';
+
+-- Name: COLUMN event.scope; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.event.scope IS 'what provider_txn is unique within: the order, a payment link; empty: the merchant';
 
 -- Name: feed_position; Type: TABLE; Schema: service; Owner: -
 
@@ -688,12 +693,17 @@ CREATE TABLE service.payment_request (
     link text NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
+    order_code text,
     CONSTRAINT payment_request_amount_vnd_check CHECK ((amount_vnd > 0))
 );
 
 -- Name: TABLE payment_request; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.payment_request IS 'fact: one way to pay one or more notices of a book';
+
+-- Name: COLUMN payment_request.order_code; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.payment_request.order_code IS 'what the provider calls the order, where that is not the reference; stored, never parsed back';
 
 -- Name: payment_request_notice; Type: TABLE; Schema: service; Owner: -
 
@@ -1090,10 +1100,10 @@ ALTER TABLE ONLY service.counter_receipt
 ALTER TABLE ONLY service.data_key
     ADD CONSTRAINT data_key_pkey PRIMARY KEY (book_id, month);
 
--- Name: event event_book_id_merchant_id_provider_txn_status_amount_key_key; Type: CONSTRAINT; Schema: service; Owner: -
+-- Name: event event_book_id_merchant_id_scope_provider_txn_status_amount__key; Type: CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.event
-    ADD CONSTRAINT event_book_id_merchant_id_provider_txn_status_amount_key_key UNIQUE (book_id, merchant_id, provider_txn, status, amount_key);
+    ADD CONSTRAINT event_book_id_merchant_id_scope_provider_txn_status_amount__key UNIQUE (book_id, merchant_id, scope, provider_txn, status, amount_key);
 
 -- Name: event event_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
@@ -1353,6 +1363,10 @@ CREATE INDEX outbox_waiting ON service.outbox USING btree (book_id, id) WHERE ("
 -- Name: payment_request_by_number; Type: INDEX; Schema: service; Owner: -
 
 CREATE UNIQUE INDEX payment_request_by_number ON service.payment_request USING btree (book_id, numeric_reference);
+
+-- Name: payment_request_by_order_code; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX payment_request_by_order_code ON service.payment_request USING btree (book_id, order_code) WHERE (order_code IS NOT NULL);
 
 -- Name: payment_request_of_notice; Type: INDEX; Schema: service; Owner: -
 

@@ -19,12 +19,13 @@ NAMES = """
     from service.notice_item as item join service.notice on notice.id = item.notice_id
     union all
     select event.id::text, 'event ' || concat_ws(' ', event.book_id, event.merchant_id,
-           event.provider_txn, event.status, event.amount_key) from service.event
+           event.scope, event.provider_txn, event.status, event.amount_key) from service.event
     union all
     select movement.id::text, 'movement ' || (
-        select string_agg(concat_ws(' ', event.book_id, event.merchant_id, event.provider_txn,
+        select string_agg(concat_ws(' ', event.book_id, event.merchant_id, event.scope,
+                                    event.provider_txn,
                                     event.status, event.amount_key), ' and ' order by
-                          event.provider_txn, event.status, event.amount_key)
+                          event.scope, event.provider_txn, event.status, event.amount_key)
         from service.event where event.movement_id = movement.id)
     from service.movement
 """

@@ -31,6 +31,7 @@ OUTCOMES: Final[Mapping[Outcome, str]] = MappingProxyType(
         Outcome.REPEAT: "The same event as one that was kept or noted",
         Outcome.ANOTHER_FOR_PAID: "Another payment for what was paid",
         Outcome.UNKNOWN_ORDER: "No order or reference of ours",
+        Outcome.UNKNOWN_AGAIN: "The same, asked three times already",
         Outcome.AMOUNT_DIFFERS: "Another amount than was ordered",
         Outcome.HELD: "Kept for people to look at",
         Outcome.FORGED: "The signature does not fit",

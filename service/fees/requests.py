@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers import vietqr
-from providers.contract import CheckoutOrder
+from providers.abilities import CheckoutOrder
 from providers.vnpay import Vnpay
 from service import merchants
 from service.access import Principal
@@ -225,10 +225,14 @@ async def _by_gateway(  # noqa: PLR0917 # what an order is made of
         raise ProviderNotServing
     order = CheckoutOrder(
         reference=reference,
+        order_code=reference,
+        request_id=reference,
         amount_vnd=asked.total_vnd,
         description=f"Nop phi le phi {reference}",
         return_url=new.return_url or f"{settings.base_url}/",
+        callback_url=f"{settings.base_url}/callbacks/{merchant.provider}/{merchant.merchant}",
         client_ip=new.client_ip or NO_CLIENT_IP,
+        ordered_at=now,
         expires_at=now + timedelta(minutes=settings.gateway_expiry_minutes),
         locale=new.locale,
     )

@@ -24,8 +24,9 @@ from service.sealing import Sealer
 MONEY_STATUSES: Final = frozenset({"paid", "held", "reversed", "credit", "debit"})
 """What a provider says when money moved; every other word is only noted."""
 
-EventKey = tuple[int, int, str, str, str]
-"""Book, merchant, provider transaction, status, amount: a second event of one key is a repeat."""
+EventKey = tuple[int, int, str, str, str, str]
+"""Book, merchant, scope, provider transaction, status, amount: a second event of one key is a
+repeat."""
 
 OUTCOMES: Final[Mapping[Became, Outcome]] = MappingProxyType(
     {
@@ -46,6 +47,7 @@ REPEATS: Final[Mapping[Outcome, Outcome]] = MappingProxyType(
         Outcome.ANOTHER_FOR_PAID: Outcome.REPEAT_OF_PAID,
         # Not answered "done" the first time, so the same answer again.
         Outcome.UNKNOWN_ORDER: Outcome.UNKNOWN_ORDER,
+        Outcome.UNKNOWN_AGAIN: Outcome.UNKNOWN_AGAIN,
         Outcome.AMOUNT_DIFFERS: Outcome.AMOUNT_DIFFERS,
     }
 )
@@ -53,6 +55,7 @@ REPEATS: Final[Mapping[Outcome, Outcome]] = MappingProxyType(
 GRAVEST_FIRST: Final = (
     Outcome.TRY_AGAIN,
     Outcome.UNKNOWN_ORDER,
+    Outcome.UNKNOWN_AGAIN,
     Outcome.AMOUNT_DIFFERS,
     Outcome.HELD,
     Outcome.BOOKED,
@@ -120,9 +123,7 @@ def call_row(delivery: Delivery, sealer: Sealer, now: datetime) -> CallRow:
 def events_of(delivery: Delivery, directory: Directory, sealer: Sealer) -> list[Event]:
     """The claims of a delivery as events; test probes are none."""
     return [
-        _event(delivery, claim, directory, sealer)
-        for claim in delivery.claims
-        if claim.status != "test"
+        _event(delivery, claim, directory, sealer) for claim in delivery.claims if not claim.is_test
     ]
 
 
@@ -140,6 +141,7 @@ def _event(delivery: Delivery, claim: Claim, directory: Directory, sealer: Seale
     key = (
         book_id,
         merchant.id,
+        claim.scope,
         transaction,
         claim.status,
         str(claim.amount_vnd) if readable else f"text:{claim.amount_text}"[:100],
@@ -186,7 +188,7 @@ def _gateway_sighting(common: _Common, merchant: Merchant, claim: Claim) -> Sigh
         happened_on=business_day(common.happened_at),
         provider=merchant.provider,
         external_id=common.transaction,
-        traces=(common.transaction,),
+        traces=(f"{claim.scope}/{common.transaction}" if claim.scope else common.transaction,),
         reference=claim.reference,
         held_by_provider=claim.status != "paid",
         merchant=name,
@@ -242,9 +244,10 @@ def event_row(
         id=event.id,
         call_id=event.delivery.id,
         merchant_id=event.delivery.merchant.id,
-        provider_txn=event.key[2],
+        scope=event.key[2],
+        provider_txn=event.key[3],
         status=claim.status,
-        amount_key=event.key[4],
+        amount_key=event.key[5],
         amount_vnd=claim.amount_vnd,
         reference=event.sighting.reference if event.sighting else claim.reference,
         happened_at=event.happened_at,

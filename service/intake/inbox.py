@@ -31,12 +31,13 @@ from service.sealing import Sealer
 
 KNOWN = """
     select told.position, event.outcome
-    from unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::text[])
-        with ordinality as told (book_id, merchant_id, provider_txn, status, amount_key, position)
+    from unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[])
+        with ordinality
+        as told (book_id, merchant_id, scope, provider_txn, status, amount_key, position)
     join service.event
       on event.book_id = told.book_id and event.merchant_id = told.merchant_id
-     and event.provider_txn = told.provider_txn and event.status = told.status
-     and event.amount_key = told.amount_key
+     and event.scope = told.scope and event.provider_txn = told.provider_txn
+     and event.status = told.status and event.amount_key = told.amount_key
 """
 
 
@@ -148,7 +149,7 @@ def _unreadable(event: Event) -> Case:
         side="callback",
         reason="AMOUNT_UNREADABLE",
         provider=event.delivery.merchant.provider,
-        external_id=event.key[2],
+        external_id=event.key[3],
         amount_vnd=None,
         happened_at=event.happened_at,
         fields=(

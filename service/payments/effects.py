@@ -42,6 +42,7 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     call_id: UUID
     merchant_id: int
+    scope: str
     provider_txn: str
     status: str
     amount_key: str

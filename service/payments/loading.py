@@ -138,21 +138,26 @@ async def _find_requests(
     asked: dict[str, list[NoticeKey]] = {}
     rows = await driver.fetch(queries.REQUESTS, *_columns(sorted(told), 2))
     # A code of the older system could stand in two books: then it names nothing.
-    books_of: dict[str, set[int]] = {}
+    named_by: dict[str, set[tuple[int, str]]] = {}
     for row in rows:
-        books_of.setdefault(row["reference"], set()).add(row["book_id"])
+        named_by.setdefault(row["told"], set()).add((row["book_id"], row["reference"]))
+    known: dict[str, Request] = {}
     for row in rows:
-        reference = row["reference"]
-        if len(books_of[reference]) > 1:
+        name = row["told"]
+        if len(named_by[name]) > 1:
             continue
-        if reference not in world.requests:
-            world.requests[reference] = Request(
-                book_id=row["book_id"],
-                reference=reference,
-                amount_vnd=row["amount_vnd"],
-                expires_at=row["expires_at"],
+        if name not in world.requests:
+            # One request, by whichever of its names it is told.
+            world.requests[name] = known.setdefault(
+                row["reference"],
+                Request(
+                    book_id=row["book_id"],
+                    reference=row["reference"],
+                    amount_vnd=row["amount_vnd"],
+                    expires_at=row["expires_at"],
+                ),
             )
-        asked.setdefault(reference, []).append((row["book_id"], row["notice_id"]))
+        asked.setdefault(name, []).append((row["book_id"], row["notice_id"]))
     own = sorted({key for ref, keys in asked.items() if ref in by_feed for key in keys})
     siblings: dict[NoticeKey, set[NoticeKey]] = {}
     if own:

@@ -10,15 +10,26 @@ LOCK: Final = sa.text("""
     from (select key from unnest(cast(:keys as bigint[])) as told (key) order by key) as told
 """)
 
+# A message names an order by our reference, or as its provider calls it (`told`).
 REQUESTS: Final = """
-    select request.book_id, request.reference, request.amount_vnd, request.expires_at,
+    with told as (
+        select book_id, name from unnest($1::integer[], $2::text[]) as told (book_id, name)
+    ), named as (
+        select told.name, request.* from told
+        join service.payment_request as request
+          on request.book_id = told.book_id and request.reference = told.name
+        union all
+        select told.name, request.* from told
+        join service.payment_request as request
+          on request.book_id = told.book_id and request.order_code = told.name
+        where request.reference <> told.name
+    )
+    select named.name as told, named.book_id, named.reference, named.amount_vnd, named.expires_at,
            asked.notice_id
-    from unnest($1::integer[], $2::text[]) as told (book_id, reference)
-    join service.payment_request as request
-      on request.book_id = told.book_id and request.reference = told.reference
+    from named
     join service.payment_request_notice as asked
-      on asked.book_id = request.book_id and asked.reference = request.reference
-    order by request.book_id, request.reference, asked.position
+      on asked.book_id = named.book_id and asked.reference = named.reference
+    order by named.book_id, named.reference, asked.position
 """
 
 BOOK_CODES: Final = """select code, book_id from ledger.book"""

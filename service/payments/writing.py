@@ -36,6 +36,7 @@ EVENT: Final[Columns[EventRow]] = (
     ("id", "uuid", lambda row: row.id),
     ("call_id", "uuid", lambda row: row.call_id),
     ("merchant_id", "integer", lambda row: row.merchant_id),
+    ("scope", "text", lambda row: row.scope),
     ("provider_txn", "text", lambda row: row.provider_txn),
     ("status", "text", lambda row: row.status),
     ("amount_key", "text", lambda row: row.amount_key),

@@ -26,7 +26,7 @@ def test_everything_is_pinned_by_hash_and_nothing_by_address(path: Path) -> None
     """Each requirement is one exact version with hashes, from wherever the installer looks."""
     text = path.read_text()
     for requirement in re.split(r"\n(?! )", text.strip()):
-        assert re.match(r"[a-z0-9-]+==[^\s;]+", requirement), requirement
+        assert re.match(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[^\s;]+", requirement), requirement
         assert "--hash=sha256:" in requirement, requirement
     assert "://" not in text
     assert "--index" not in text
@@ -36,7 +36,9 @@ def test_everything_is_pinned_by_hash_and_nothing_by_address(path: Path) -> None
 def test_every_requirement_is_pinned() -> None:
     """What an .in file names is in its .txt."""
     for pinned in PINS:
-        names = set(re.findall(r"^([a-z0-9-]+)==", pinned.read_text(), re.MULTILINE))
+        names = set(
+            re.findall(r"^([a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==", pinned.read_text(), re.MULTILINE)
+        )
         wanted = pinned.with_suffix(".in").read_text()
         assert set(re.findall(r"^([a-z0-9][a-z0-9-]*)", wanted, re.MULTILINE)) <= names
 

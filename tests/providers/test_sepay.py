@@ -199,6 +199,7 @@ def test_a_number_where_a_text_is_usual_is_a_plain_text() -> None:
     assert {type(getattr(claim, field)) for field in claim.__struct_fields__} <= {
         str,
         int,
+        bool,
         datetime,
     }
     assert msgspec.json.decode(msgspec.json.encode(claim), type=Claim) == claim

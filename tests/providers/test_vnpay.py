@@ -30,22 +30,27 @@ FIELDS = dict(parse_qsl(vnpay_ipn(PAYMENT, VNPAY_TERMS).raw_query.decode()))
 del FIELDS["vnp_SecureHash"]
 ORDER = CheckoutOrder(
     reference="HUE007K2M9Q4X1",
+    order_code="HUE007K2M9Q4X1",
+    request_id="c1",
     amount_vnd=50_000,
     description="Nộp lệ phí: hồ sơ đất đai & phụ phí (đợt 1)",
     return_url="https://dichvucong.example/tra-ve?a=1&b=2",
+    callback_url="https://doisoat.example/callbacks/vnpay/HUETEST1",
     client_ip="203.0.113.7",
+    ordered_at=NOW,
     expires_at=NOW + timedelta(minutes=15),
 )
 QUESTION = StatusQuestion(
-    request_id="q1", reference="HUE007K2M9Q4X1", ordered_at=NOW, client_ip="203.0.113.7"
+    request_id="q1", order_code="HUE007K2M9Q4X1", ordered_at=NOW, client_ip="203.0.113.7"
 )
 REFUND = RefundOrder(
     request_id="r1",
-    reference="HUE007K2M9Q4X1",
+    order_code="HUE007K2M9Q4X1",
     transaction="14226112",
     amount_vnd=20_000,
     whole=False,
     ordered_at=NOW,
+    asked_at=NOW,
     asked_by="ketoan01",
     client_ip="203.0.113.7",
     description="Hoan tien",
@@ -258,8 +263,8 @@ def test_the_first_secret_signs_and_addresses_are_settings() -> None:
     [
         {"amount_vnd": 0},
         {"amount_vnd": 10**10},
-        {"reference": "HUE 007"},
-        {"reference": ""},
+        {"order_code": "HUE 007"},
+        {"order_code": ""},
         {"expires_at": NOW},
     ],
 )
@@ -320,7 +325,7 @@ def answer(command: str, **changed: str) -> bytes:
 )
 def test_an_answer_means_its_transactions_state(changed: dict[str, str], status: str) -> None:
     """A querydr tells the state of payment or refund."""
-    claim = Vnpay().read_status(answer("querydr", **changed), QUESTION, VNPAY_TERMS)
+    (claim,) = Vnpay().read_status(answer("querydr", **changed), QUESTION, VNPAY_TERMS)
     assert claim is not None
     assert (claim.status, claim.amount_vnd) == (status, 50_000)
 

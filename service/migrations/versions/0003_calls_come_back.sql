@@ -1,0 +1,2 @@
+-- Calls that were not believed come back.
+select 1;

@@ -1,0 +1,2 @@
+-- Silent orders are asked about.
+select 1;

@@ -1,0 +1,2 @@
+-- Settlement files.
+select 1;

@@ -1,0 +1,2 @@
+-- Refunds.
+select 1;

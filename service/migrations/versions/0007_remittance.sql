@@ -1,0 +1,2 @@
+-- Remittance.
+select 1;
