@@ -50,6 +50,7 @@ class Directory:
         self._read_at = -STALE_AFTER_S
         self._known = False
         self._merchants: Mapping[tuple[str, str], Merchant] = {}
+        self._by_id: Mapping[int, Merchant] = {}
         self._accounts: Mapping[str, OwnAccount] = {}
         self._reading = asyncio.Lock()
 
@@ -60,6 +61,16 @@ class Directory:
         """
         await self._refresh()
         return self._merchants.get((provider, name))
+
+    async def by_id(self, merchant_id: int) -> Merchant | None:
+        """The live merchant of this id. Raises as `merchant` does."""
+        await self._refresh()
+        return self._by_id.get(merchant_id)
+
+    async def every(self, provider: str) -> list[Merchant]:
+        """All live merchants at a provider. Raises as `merchant` does."""
+        await self._refresh()
+        return [one for one in self._by_id.values() if one.provider == provider]
 
     def account(self, number: str) -> OwnAccount | None:
         """Our account of this number; None where no bank, or more than one, has it."""
@@ -86,6 +97,7 @@ class Directory:
             found = await merchants.listing(connection, self._sealer)
             rows = (await connection.execute(ACCOUNTS, {"limit": ACCOUNTS_MAX})).all()
         self._merchants = {(one.provider, one.merchant): one for one in found}
+        self._by_id = {one.id: one for one in found}
         numbers = Counter(row.number for row in rows)
         self._accounts = {
             row.number: OwnAccount(id=row.id, book_id=row.book_id)

@@ -1,11 +1,12 @@
 """Everything the callback address needs, joined: directory, committer, quarantine."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from providers import Answer, Call, Outcome, Rejected
+from providers import Answer, Call, Claim, Outcome, Rejected
 from providers.catalog import CATALOG
 from service.intake import figures
 from service.intake.deliveries import Delivery
@@ -57,6 +58,20 @@ class Intake:
             )
         figures.OUTCOMES.labels(provider.name, outcome.value).inc()
         return provider.answer(outcome, call)
+
+    async def tell(self, merchant: Merchant, call: Call, claims: Sequence[Claim]) -> Outcome:
+        """Keep and book what a provider answered to a question of ours, as if it had called.
+
+        `call` holds the exact bytes of the answer, `claims` what the adapter read in it. Given
+        after COMMIT returned; TRY_AGAIN where that cannot be said: the same answer told again is
+        then a repeat, or is booked.
+        """
+        delivery = Delivery(
+            id=uuid7(), merchant=merchant, call=call, claims=tuple(claims), received_at=utc_now()
+        )
+        outcome = await self._committer.take(delivery)
+        figures.OUTCOMES.labels(merchant.provider, outcome.value).inc()
+        return outcome
 
     async def _refuse(
         self, merchant: Merchant, call: Call, rejected: Rejected, now: datetime

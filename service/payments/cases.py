@@ -18,21 +18,22 @@ CANDIDATES_MAX: Final = 5
 OPEN = sa.text("""
     insert into service.unmatched (
         book_id, id, subject_kind, subject_id, side, reason, provider, external_id, amount_vnd,
-        happened_at, fields, candidates, opened_at, status, resolved_at, resolution)
+        happened_at, fields, candidates, opened_at, status, resolved_at, resolution, owner, due_at)
     select told.book_id, told.id, told.subject_kind, told.subject_id, told.side, told.reason,
            told.provider, told.external_id, told.amount_vnd, told.happened_at,
            cast(told.fields as jsonb), cast(told.candidates as jsonb), cast(:now as timestamptz),
            case when told.resolution is null then 'open' else 'resolved' end,
            case when told.resolution is null then null else cast(:now as timestamptz) end,
-           told.resolution
+           told.resolution, told.owner, told.due_at
     from unnest(cast(:book_ids as integer[]), cast(:ids as uuid[]),
                 cast(:subject_kinds as text[]), cast(:subject_ids as uuid[]),
                 cast(:sides as text[]), cast(:reasons as text[]), cast(:providers as text[]),
                 cast(:external_ids as text[]), cast(:amounts as bigint[]),
                 cast(:happened as timestamptz[]), cast(:fields as text[]),
-                cast(:candidates as text[]), cast(:resolutions as text[]))
+                cast(:candidates as text[]), cast(:resolutions as text[]),
+                cast(:owners as text[]), cast(:due as timestamptz[]))
         as told (book_id, id, subject_kind, subject_id, side, reason, provider, external_id,
-                 amount_vnd, happened_at, fields, candidates, resolution)
+                 amount_vnd, happened_at, fields, candidates, resolution, owner, due_at)
     on conflict (book_id, subject_id, reason) where status <> 'resolved' do nothing
 """)
 
@@ -77,6 +78,8 @@ async def open_cases(
             "fields": [encode(case.fields).decode() for case in cases],
             "candidates": [encode(case.candidates[:CANDIDATES_MAX]).decode() for case in cases],
             "resolutions": resolutions or [None] * len(cases),
+            "owners": [case.owner for case in cases],
+            "due": [case.due_at for case in cases],
             "now": now,
         },
     )

@@ -13,7 +13,7 @@ import msgspec
 View: TypeAlias = Literal["callback", "feed", "statement", "counter"]
 Direction: TypeAlias = Literal["in", "out"]
 SubjectKind: TypeAlias = Literal[
-    "movement", "event", "statement_line", "statement", "notice", "call"
+    "movement", "event", "statement_line", "statement", "notice", "call", "payment_request"
 ]
 Token: TypeAlias = tuple[str, str]
 """Kind and value of a code-shaped piece of a memo (`service.token`)."""
@@ -102,7 +102,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One item that nothing explains yet; `reason` is a code of the taxonomy."""
+    """One item that nothing explains yet; `reason` is a code of the taxonomy.
+
+    `due_at` is until when its `owner` has to act.
+    """
 
     book_id: int
     subject_kind: SubjectKind
@@ -115,3 +118,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     happened_at: datetime
     fields: tuple[FieldVerdict, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    owner: str | None = None
+    """The role that has to act, where one is named."""
+    due_at: datetime | None = None

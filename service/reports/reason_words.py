@@ -16,6 +16,7 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "CONTESTED": ("Có thông tin trái với kết quả đã ghép", "Later input contests the match"),
         "DUPLICATE_PAYMENT": ("Nộp trùng", "Paid twice"),
         "HELD_BY_PROVIDER": ("Đơn vị thanh toán đang giữ tiền", "Held by the provider"),
+        "NO_ANSWER": ("Đơn vị thanh toán chưa cho biết kết quả", "The provider did not tell"),
         "OUT_OF_SCOPE": ("Ngoài phạm vi thu hộ", "Out of scope"),
         "OVERPAYMENT": ("Nộp thừa", "Overpaid"),
         "PAID_AFTER_CANCEL": ("Nộp sau khi hủy", "Paid after cancelling"),

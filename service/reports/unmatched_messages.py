@@ -32,7 +32,8 @@ class UnmatchedTransaction(msgspec.Struct, frozen=True, kw_only=True):
     """One item that nothing explains yet.
 
     `reason` is a code of the taxonomy of exceptions. `fields` compare it with the best candidate,
-    `candidates` are ranked. `age_days` counts the days since it happened, in Vietnam.
+    `candidates` are ranked. `age_days` counts the days since it happened, in Vietnam. `owner` is
+    the role that has to act until `due_at`, where a case has one.
     """
 
     id: UUID
@@ -48,6 +49,8 @@ class UnmatchedTransaction(msgspec.Struct, frozen=True, kw_only=True):
     age_days: int
     status: LiveStatus
     opened_at: datetime
+    owner: str | None = None
+    due_at: datetime | None = None
 
 
 class UnmatchedPage(msgspec.Struct, frozen=True, kw_only=True):

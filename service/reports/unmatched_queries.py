@@ -27,7 +27,7 @@ BUCKETS: Final = ((1, "0-1"), (3, "2-3"), (7, "4-7"), (30, "8-30"), (90, "31-90"
 
 COLUMNS: Final = """
     id, book_id, side, provider, external_id, amount_vnd, happened_at, reason, fields, candidates,
-    status, opened_at
+    status, opened_at, owner, due_at
 """
 FILTER: Final = """
     (cast(:side as text) is null or side = :side)
