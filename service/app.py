@@ -19,6 +19,7 @@ from service.intake.door import CallbackDoor
 from service.intake.intake import Intake
 from service.migrations import run
 from service.observe.requests import observe
+from service.outbound import Outbound
 from service.outbox import routes as outbox_routes
 from service.problems import EXCEPTION_HANDLERS
 from service.reconciliation import routes as reconciliation_routes
@@ -29,7 +30,7 @@ from service.statements import routes as statement_routes
 from service.statements.background import Background
 from service.web import problem_pages
 from service.web.queries import refuse_unknown
-from service.worker import Worker
+from service.worker import Worker, errands
 
 ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *access_routes.ROUTES,
@@ -86,8 +87,9 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
     app.state.sign_in = SignIn()
     app.state.revision = run.head()
     app.state.intake = intake
+    outbound = app.state.outbound = Outbound()
     intake.start()
-    worker = Worker(engine, sealer)
+    worker = Worker(engine, sealer, errands=errands(settings, engine, intake, outbound))
     background = app.state.background = Background()
     if settings.work_in_server:
         worker.start()
@@ -98,4 +100,5 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
         await background.stop()
         # The open group is finished before the pool goes: what was taken is answered.
         await intake.close()
+        await outbound.close()
         await engine.dispose()

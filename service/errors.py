@@ -220,6 +220,19 @@ class ProviderNotServing(Refusal):
     )
 
 
+class ProviderRefused(Refusal):
+    """The provider would not open a checkout for this payment request; `detail` has its code.
+
+    Nothing can be paid on it. Ask again with a new `Idempotency-Key`, or with another provider.
+    """
+
+    status, code = 409, "provider-refused"
+    title_vi, title_en = (
+        "Đơn vị thanh toán từ chối mở giao dịch",
+        "The provider would not open a checkout",
+    )
+
+
 class AmountNotPayable(Refusal):
     """The provider takes no order of this amount (too small, too large, or too long in words)."""
 
@@ -245,6 +258,17 @@ class Busy(Refusal):
 
     status, code = 503, "busy"
     title_vi, title_en = "Tạm thời chưa phục vụ được", "Temporarily not available"
+
+
+class ProviderAway(Refusal):
+    """The provider does not answer, or not in words that can be believed, so there is no link yet.
+
+    Repeat the call after `Retry-After`, with the same `Idempotency-Key`: the payment request is
+    then the same one, and opened at the provider at most once. Without a key, a new one is made.
+    """
+
+    status, code = 503, "provider-away"
+    title_vi, title_en = "Đơn vị thanh toán không phản hồi", "The provider does not answer"
 
 
 class Unexpected(Refusal):

@@ -31,6 +31,11 @@ SERVING = sa.text("""
     order by book_id <> :book_id, id limit 1
 """)
 
+OF_ID = sa.text("""
+    select id, provider, merchant, book_id, serves, mode, settings, secrets_sealed
+    from service.merchant where id = :id and disabled_at is null
+""")
+
 LIST = sa.text("""
     select id, provider, merchant, book_id, serves, mode, settings, secrets_sealed
     from service.merchant where disabled_at is null order by id limit :limit
@@ -127,6 +132,12 @@ async def serving(
     """The live merchant of a provider that serves a book; the book's own comes first."""
     found = await connection.execute(SERVING, {"provider": provider, "book_id": book_id})
     row = found.one_or_none()
+    return None if row is None else _read(row, sealer)
+
+
+async def of_id(connection: AsyncConnection, sealer: Sealer, merchant_id: int) -> Merchant | None:
+    """The live merchant of this id."""
+    row = (await connection.execute(OF_ID, {"id": merchant_id})).one_or_none()
     return None if row is None else _read(row, sealer)
 
 

@@ -679,6 +679,22 @@ CREATE TABLE service.outbox (
 
 COMMENT ON TABLE service.outbox IS 'fact with a position that a relay gives after commit';
 
+-- Name: payment_link; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.payment_link (
+    book_id integer NOT NULL,
+    reference text NOT NULL,
+    url text,
+    qr_payload text,
+    provider_reference text,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_link_check CHECK (((url IS NOT NULL) OR (qr_payload IS NOT NULL)))
+);
+
+-- Name: TABLE payment_link; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.payment_link IS 'fact: where a citizen pays, as the provider answered; the first answer counts';
+
 -- Name: payment_request; Type: TABLE; Schema: service; Owner: -
 
 CREATE TABLE service.payment_request (
@@ -690,7 +706,7 @@ CREATE TABLE service.payment_request (
     merchant_id integer,
     bank_account_id integer,
     amount_vnd bigint NOT NULL,
-    link text NOT NULL,
+    link text,
     expires_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     order_code text,
@@ -700,6 +716,10 @@ CREATE TABLE service.payment_request (
 -- Name: TABLE payment_request; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.payment_request IS 'fact: one way to pay one or more notices of a book';
+
+-- Name: COLUMN payment_request.link; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.payment_request.link IS 'a link or payload of our own; null where the provider is asked for one (service.payment_link)';
 
 -- Name: COLUMN payment_request.order_code; Type: COMMENT; Schema: service; Owner: -
 
@@ -732,6 +752,24 @@ CREATE TABLE service.procedure (
 
 COMMENT ON TABLE service.procedure IS 'fact: administrative procedures';
 
+-- Name: pull; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.pull (
+    book_id integer NOT NULL,
+    merchant_id integer NOT NULL,
+    "position" text DEFAULT ''::text NOT NULL,
+    told bytea DEFAULT '\x'::bytea NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    pulled_at timestamp with time zone,
+    leased_until timestamp with time zone,
+    last_problem text,
+    CONSTRAINT pull_last_problem_check CHECK ((length(last_problem) <= 200))
+);
+
+-- Name: TABLE pull; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.pull IS 'state: how far the list of a bank feed was read, and digests of what was told of the page there; what was read is committed before position moves';
+
 -- Name: quarantine; Type: TABLE; Schema: service; Owner: -
 
 CREATE TABLE service.quarantine (
@@ -754,6 +792,38 @@ CREATE TABLE service.quarantine (
 -- Name: TABLE quarantine; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.quarantine IS 'state: calls not believed (order and ring lanes, bounded) or believed but not bookable (stuck)';
+
+-- Name: question; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.question (
+    book_id integer NOT NULL,
+    reference text NOT NULL,
+    id uuid NOT NULL,
+    provider text NOT NULL,
+    merchant_id integer NOT NULL,
+    merchant_book_id integer NOT NULL,
+    order_code text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    next_at timestamp with time zone,
+    tries integer DEFAULT 0 NOT NULL,
+    request_id text,
+    asked_at timestamp with time zone,
+    leased_until timestamp with time zone,
+    answer text,
+    last_problem text,
+    ended_at timestamp with time zone,
+    CONSTRAINT question_check CHECK (((state = 'waiting'::text) = (next_at IS NOT NULL))),
+    CONSTRAINT question_check1 CHECK (((state = 'waiting'::text) = (ended_at IS NULL))),
+    CONSTRAINT question_last_problem_check CHECK ((length(last_problem) <= 200)),
+    CONSTRAINT question_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'answered'::text, 'ended'::text]))),
+    CONSTRAINT question_tries_check CHECK ((tries >= 0))
+);
+
+-- Name: TABLE question; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.question IS 'state: a payment request at a provider that can be asked; request_id and the lease are written before anything is sent';
 
 -- Name: run; Type: TABLE; Schema: service; Owner: -
 
@@ -956,14 +1026,24 @@ CREATE TABLE service.unmatched (
     opened_at timestamp with time zone NOT NULL,
     resolved_at timestamp with time zone,
     resolution text,
+    owner text,
+    due_at timestamp with time zone,
     CONSTRAINT unmatched_side_check CHECK ((side = ANY (ARRAY['callback'::text, 'settlement'::text, 'bank'::text, 'ledger'::text]))),
     CONSTRAINT unmatched_status_check CHECK ((status = ANY (ARRAY['open'::text, 'proposed'::text, 'resolved'::text]))),
-    CONSTRAINT unmatched_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['movement'::text, 'event'::text, 'statement_line'::text, 'statement'::text, 'notice'::text, 'call'::text])))
+    CONSTRAINT unmatched_subject_kind_check CHECK ((subject_kind ~ '^[a-z_]{1,40}$'::text))
 );
 
 -- Name: TABLE unmatched; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.unmatched IS 'state: a case: one item that nothing explains yet';
+
+-- Name: COLUMN unmatched.owner; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.unmatched.owner IS 'the role that has to act, where one is named';
+
+-- Name: COLUMN unmatched.due_at; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.unmatched.due_at IS 'until when';
 
 -- Name: account account_pkey; Type: CONSTRAINT; Schema: ledger; Owner: -
 
@@ -1175,6 +1255,11 @@ ALTER TABLE ONLY service.notice_state
 ALTER TABLE ONLY service.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (book_id, id);
 
+-- Name: payment_link payment_link_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.payment_link
+    ADD CONSTRAINT payment_link_pkey PRIMARY KEY (book_id, reference);
+
 -- Name: payment_request_notice payment_request_notice_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.payment_request_notice
@@ -1190,10 +1275,25 @@ ALTER TABLE ONLY service.payment_request
 ALTER TABLE ONLY service.procedure
     ADD CONSTRAINT procedure_pkey PRIMARY KEY (code);
 
+-- Name: pull pull_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.pull
+    ADD CONSTRAINT pull_pkey PRIMARY KEY (book_id, merchant_id);
+
 -- Name: quarantine quarantine_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (book_id, id);
+
+-- Name: question question_book_id_id_key; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.question
+    ADD CONSTRAINT question_book_id_id_key UNIQUE (book_id, id);
+
+-- Name: question question_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.question
+    ADD CONSTRAINT question_pkey PRIMARY KEY (book_id, reference);
 
 -- Name: run run_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
@@ -1388,6 +1488,10 @@ CREATE INDEX quarantine_stuck ON service.quarantine USING btree (book_id, receiv
 
 CREATE UNIQUE INDEX quarantine_stuck_once ON service.quarantine USING btree (book_id, merchant_id, digest) WHERE ((lane = 'stuck'::text) AND (replayed_at IS NULL));
 
+-- Name: question_due; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX question_due ON service.question USING btree (provider, next_at, book_id, reference) WHERE (state = 'waiting'::text);
+
 -- Name: sighting_join; Type: INDEX; Schema: service; Owner: -
 
 CREATE INDEX sighting_join ON service.sighting USING btree (book_id, origin, amount_vnd, seen_by, happened_on) WHERE (view = ANY (ARRAY['feed'::text, 'statement'::text]));
@@ -1452,6 +1556,16 @@ ALTER TABLE ONLY ledger.line
 
 ALTER TABLE ONLY service.notice_state
     ADD CONSTRAINT notice_state_book_id_notice_id_fkey FOREIGN KEY (book_id, notice_id) REFERENCES service.notice(book_id, id);
+
+-- Name: payment_link payment_link_book_id_reference_fkey; Type: FK CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.payment_link
+    ADD CONSTRAINT payment_link_book_id_reference_fkey FOREIGN KEY (book_id, reference) REFERENCES service.payment_request(book_id, reference);
+
+-- Name: question question_book_id_reference_fkey; Type: FK CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.question
+    ADD CONSTRAINT question_book_id_reference_fkey FOREIGN KEY (book_id, reference) REFERENCES service.payment_request(book_id, reference);
 
 -- Name: staff_session staff_session_staff_id_fkey; Type: FK CONSTRAINT; Schema: service; Owner: -
 
@@ -1666,6 +1780,11 @@ GRANT SELECT ON TABLE service.outbox TO doisoat_keeper;
 
 GRANT UPDATE("position") ON TABLE service.outbox TO doisoat_app;
 
+-- Name: TABLE payment_link; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.payment_link TO doisoat_app;
+GRANT SELECT ON TABLE service.payment_link TO doisoat_keeper;
+
 -- Name: TABLE payment_request; Type: ACL; Schema: service; Owner: -
 
 GRANT SELECT,INSERT ON TABLE service.payment_request TO doisoat_app;
@@ -1681,10 +1800,20 @@ GRANT SELECT ON TABLE service.payment_request_notice TO doisoat_keeper;
 GRANT SELECT,INSERT ON TABLE service.procedure TO doisoat_app;
 GRANT SELECT ON TABLE service.procedure TO doisoat_keeper;
 
+-- Name: TABLE pull; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.pull TO doisoat_app;
+GRANT SELECT ON TABLE service.pull TO doisoat_keeper;
+
 -- Name: TABLE quarantine; Type: ACL; Schema: service; Owner: -
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE service.quarantine TO doisoat_app;
 GRANT SELECT,DELETE ON TABLE service.quarantine TO doisoat_keeper;
+
+-- Name: TABLE question; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.question TO doisoat_app;
+GRANT SELECT ON TABLE service.question TO doisoat_keeper;
 
 -- Name: TABLE run; Type: ACL; Schema: service; Owner: -
 

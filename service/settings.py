@@ -69,6 +69,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The least that is logged."""
     work_in_server: bool = True
     """`serve` also does what `doisoat work` does; switch it off where that runs on its own."""
+    ask_providers: bool = True
+    """Ask providers about payment requests that stay silent; off: only callbacks are heard."""
+    pull_feeds: bool = True
+    """Read the lists of bank feeds that have one; off: only their webhooks are heard."""
     metrics: bool = True
     """Serve /metrics."""
 

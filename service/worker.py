@@ -1,4 +1,4 @@
-"""The loop beside the calls: places events, turns days, sums books, takes up what was left.
+"""The loop beside the calls: places events, turns days, sums books, asks, takes up what was left.
 
 Several workers may run at once: whoever holds a book's row does its work, the others pass on.
 """
@@ -6,8 +6,9 @@ Several workers may run at once: whoever holds a book's row does its work, the o
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,15 +21,24 @@ from ledger import days
 from ledger.accounts import business_day
 from ledger.errors import DayIsOver, LedgerError
 from service import outbox
+from service.asking.asker import Asker, askable
+from service.asking.pulling import Puller, pullable
+from service.intake.intake import Intake
+from service.outbound import Outbound
 from service.outbox.relay import EVENTS_PER_TURN
 from service.reconciliation import leftovers
 from service.sealing import Sealer
+from service.settings import Settings
 from service.web import idempotency
 
 PLACE_EVERY_S: Final = 0.2
 TURN_DAY_EVERY_S: Final = 5.0
 CHECKPOINT_EVERY_S: Final = 120.0
 PURGE_EVERY_S: Final = 600.0
+ASK_EVERY_S: Final = 5.0
+HEAR_LATE_EVERY_S: Final = 60.0
+PULL_EVERY_S: Final = 30.0
+"""How often it is looked whether a list is due; see service.asking.pulling.PULL_EVERY."""
 AFTER_FAILURE_S: Final = 2.0
 TURNS_MAX: Final = 100
 """Groups of events placed for one book before the next book has its turn."""
@@ -66,6 +76,27 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     do: Callable[[], Awaitable[int]]
 
 
+def errands(
+    settings: Settings, engine: AsyncEngine, intake: Intake, outbound: Outbound
+) -> tuple[Task, ...]:
+    """What needs a way to the providers; one loop for each, so that none waits for another's."""
+    found: list[Task] = []
+    if settings.ask_providers:
+        asker = Asker(engine, intake, outbound)
+        found += [
+            Task(name=f"ask {name}", every_s=ASK_EVERY_S, do=partial(asker.ask_due, name))
+            for name in askable()
+        ]
+        found.append(Task(name="hear late", every_s=HEAR_LATE_EVERY_S, do=asker.hear_late))
+    if settings.pull_feeds:
+        puller = Puller(engine, intake, outbound)
+        found += [
+            Task(name=f"pull {name}", every_s=PULL_EVERY_S, do=partial(puller.pull_due, name))
+            for name in pullable()
+        ]
+    return tuple(found)
+
+
 class Worker:
     """Start it in a running loop; close it to finish what is under way and end."""
 
@@ -74,7 +105,10 @@ class Worker:
         engine: AsyncEngine,
         sealer: Sealer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        errands: Sequence[Task] = (),
     ) -> None:
+        self._errands = tuple(errands)
         self._engine = engine
         self._sealer = sealer
         self._clock = clock
@@ -90,6 +124,7 @@ class Worker:
             Task(name="sum books", every_s=CHECKPOINT_EVERY_S, do=self.checkpoint),
             Task(name="forget answers", every_s=PURGE_EVERY_S, do=self.purge),
             Task(name="take up leftovers", every_s=leftovers.EVERY_S, do=self.take_up),
+            *self._errands,
         )
 
     def start(self) -> None:

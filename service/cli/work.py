@@ -5,33 +5,49 @@ import signal
 
 import click
 
-from service.cli._place import place, pool, say
+from service.cli._place import place, say
 from service.settings import Settings
 
 
 @click.command("work")
 def command() -> None:
-    """Place events, turn days, sum books, forget old answers; until SIGTERM or Ctrl-C."""
+    """Place events, turn days, sum books, ask providers, forget old answers; until SIGTERM."""
     with place() as settings:
         asyncio.run(run(settings))
 
 
 async def run(settings: Settings) -> None:
     """Work until a signal; what is under way is finished."""
-    from service.database import refuse_owner
+    from service.database import create_engine, refuse_owner
+    from service.intake.intake import Intake
+    from service.outbound import Outbound
     from service.sealing import Sealer
     from service.settings import master_key
-    from service.worker import Worker
+    from service.worker import Worker, errands
 
-    async with pool(settings) as engine:
+    engine = create_engine(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        pool_timeout_s=settings.pool_timeout_s,
+        statement_timeout_s=settings.statement_timeout_s,
+        lock_timeout_s=settings.lock_timeout_s,
+    )
+    try:
         async with engine.connect() as connection:
             await refuse_owner(connection)
-        worker = Worker(engine, Sealer(master_key(settings)))
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        worker.start()
-        say("working")
-        await stop.wait()
-        await worker.close()
+        sealer = Sealer(master_key(settings))
+        intake = Intake(engine, sealer)
+        async with Outbound() as outbound:
+            intake.start()
+            worker = Worker(engine, sealer, errands=errands(settings, engine, intake, outbound))
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+            worker.start()
+            say("working")
+            await stop.wait()
+            await worker.close()
+            await intake.close()
+    finally:
+        await engine.dispose()

@@ -7,6 +7,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from providers import MakesCheckout, OpensCheckout
+from providers.catalog import CATALOG
+
 ITEMS_MAX: Final = 50
 AMOUNT_VND_MAX: Final = 1_000_000_000_000
 STATUS_IDS_MAX: Final = 500
@@ -57,6 +60,23 @@ ClientIp: TypeAlias = Annotated[
     Meta(
         pattern=r"^[0-9A-Fa-f.:]{2,45}$",
         description="The citizen's address, which some gateways ask for.",
+    ),
+]
+QR_PROVIDER: Final = "vietqr"
+"""A transfer to the unit's own account: a payload that we write ourselves."""
+PROVIDERS: Final = (
+    QR_PROVIDER,
+    *(
+        name
+        for name, adapter in CATALOG.items()
+        if isinstance(adapter, MakesCheckout | OpensCheckout)
+    ),
+)
+PayBy: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=f"^({'|'.join(PROVIDERS)})$",
+        description=f"How it is to be paid: {', '.join(PROVIDERS)}.",
     ),
 ]
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
@@ -219,14 +239,14 @@ class NewPaymentRequest(Call, frozen=True, kw_only=True):
     """Ask for one way to pay what some notices of one collecting unit owe together."""
 
     notice_ids: Annotated[list[UUID], Meta(min_length=1, max_length=REQUEST_NOTICES_MAX)]
-    provider: Literal["vietqr", "vnpay"]
+    provider: PayBy
     return_url: ReturnUrl | None = None
     client_ip: ClientIp | None = None
     locale: Literal["vi", "en"] = "vi"
 
 
 class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to pay: a link to a gateway, or a VietQR payload."""
+    """One way to pay: a link to a gateway, a VietQR payload, or both."""
 
     reference: str
     reference_shown: str

@@ -17,11 +17,14 @@ from service.errors import (
     NotFound,
     NothingOutstanding,
     NoticeCancelled,
+    ProviderAway,
     ProviderNotServing,
+    ProviderRefused,
     ReceiptRepeated,
     SeveralBooks,
 )
 from service.fees import counter, requests
+from service.fees.checkouts import Opener
 from service.fees.messages import (
     CounterReceipt,
     NewCounterReceipt,
@@ -46,7 +49,11 @@ Reference = Annotated[
     "/v1/payment-requests",
     operation_id="requestPayment",
     summary="One way to pay one or more notices of a book",
-    description="Over all that the notices owe now: a VietQR payload, or a checkout link.",
+    description=(
+        "Over all that the notices owe now: a VietQR payload, or a checkout link. Some providers"
+        " must be asked for the link: where one does not answer, the call is refused with"
+        " `provider-away`, and the same `Idempotency-Key` goes on with the same request."
+    ),
     tags=TAGS,
     opt=allow("requests:write"),
     dto=StrictJSON[NewPaymentRequest],
@@ -58,6 +65,8 @@ Reference = Annotated[
         NothingOutstanding,
         ProviderNotServing,
         AmountNotPayable,
+        ProviderRefused,
+        ProviderAway,
         IdempotencyKeyReused,
     ),
 )
@@ -74,7 +83,9 @@ async def request_payment(
         return await requests.create(connection, state.sealer, state.settings, caller, data, now)
 
     call = Once(caller=caller.id, key=idempotency_key, route="POST payment-requests", request=data)
-    return answer(await once(state.engine, state.sealer, call, act), PaymentRequest)
+    done = await once(state.engine, state.sealer, call, act)
+    opener = Opener(state.engine, state.sealer, state.settings, state.outbound)
+    return answer(await opener.complete(data, done), PaymentRequest)
 
 
 @get(

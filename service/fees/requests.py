@@ -6,7 +6,7 @@ Nothing is booked here: a request asks, and what arrives is decided in service.p
 import io
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
@@ -15,11 +15,8 @@ import segno
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers import vietqr
-from providers.abilities import CheckoutOrder
-from providers.vnpay import Vnpay
-from service import merchants
 from service.access import Principal
+from service.asking.opening import open_question
 from service.errors import (
     AmountNotPayable,
     Busy,
@@ -28,18 +25,16 @@ from service.errors import (
     NotFound,
     NothingOutstanding,
     NoticeCancelled,
-    ProviderNotServing,
     SeveralBooks,
 )
-from service.fees.messages import NewPaymentRequest, PaymentRequest
+from service.fees.messages import QR_PROVIDER, NewPaymentRequest, PaymentRequest
+from service.fees.ways import Asked, by_gateway, by_transfer
 from service.references import payment_reference
 from service.sealing import Sealer
 from service.settings import Settings
 from service.web.idempotency import Done
 
 MINTS_MAX: Final = 5
-QR_PROVIDER: Final = "vietqr"
-NO_CLIENT_IP: Final = "127.0.0.1"
 QR_SCALE: Final = 4
 
 NOTICES = sa.text("""
@@ -55,15 +50,11 @@ NOTICES = sa.text("""
 
 BOOK_CODE = sa.text("select code from ledger.book where book_id = :book_id")
 
-ACCOUNT = sa.text("""
-    select id, bin, number from service.bank_account where book_id = :book_id order by id limit 1
-""")
-
 ADD = sa.text("""
     insert into service.payment_request (book_id, reference, numeric_reference, scheme, provider,
-        merchant_id, bank_account_id, amount_vnd, link, expires_at, created_at)
+        merchant_id, bank_account_id, order_code, amount_vnd, link, expires_at, created_at)
     values (:book_id, :reference, :numeric_reference, :scheme, :provider, :merchant_id,
-        :bank_account_id, :amount_vnd, :link, :expires_at, :now)
+        :bank_account_id, nullif(:order_code, :reference), :amount_vnd, :link, :expires_at, :now)
     on conflict do nothing
     returning reference
 """)
@@ -78,7 +69,8 @@ ADD_NOTICES = sa.text("""
 
 FIND = sa.text("""
     select request.book_id, request.reference, request.numeric_reference, request.provider,
-           request.amount_vnd, request.link, request.expires_at, request.created_at,
+           request.amount_vnd, request.link, opened.url, opened.qr_payload, request.expires_at,
+           request.created_at,
            array_agg(asked.notice_id order by asked.position) as notice_ids,
            sum(state.outstanding_vnd) as outstanding_vnd,
            bool_or(state.paid_vnd > 0) as any_paid
@@ -87,31 +79,11 @@ FIND = sa.text("""
       on asked.book_id = request.book_id and asked.reference = request.reference
     join service.notice_state as state
       on state.book_id = asked.book_id and state.notice_id = asked.notice_id
+    left join service.payment_link as opened
+      on opened.book_id = request.book_id and opened.reference = request.reference
     where request.book_id = any(cast(:books as integer[])) and request.reference = :reference
-    group by request.book_id, request.reference
+    group by request.book_id, request.reference, opened.url, opened.qr_payload
 """)
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The notices of a request with what each still owes, all of one book."""
-
-    book_id: int
-    ids: list[UUID]
-    amounts_vnd: list[int]
-
-    @property
-    def total_vnd(self) -> int:
-        """What is asked for."""
-        return sum(self.amounts_vnd)
-
-
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the money is to go: a link, and the merchant or bank account behind it."""
-
-    link: str
-    expires_at: datetime
-    merchant_id: int | None = None
-    bank_account_id: int | None = None
 
 
 async def ask(connection: AsyncConnection, books: Sequence[int], ids: Sequence[UUID]) -> Asked:
@@ -155,6 +127,7 @@ async def create(  # noqa: PLR0917 # what a transaction is given
 ) -> Done:
     """Make a payment request over all that its notices owe now.
 
+    Where its provider must be asked for a checkout, it has no link yet: see `checkouts.complete`.
     Raises what `ask` raises, ProviderNotServing, and AmountNotPayable.
     """
     asked = await ask(connection, caller.book_list, new.notice_ids)
@@ -165,9 +138,9 @@ async def create(  # noqa: PLR0917 # what a transaction is given
         )
         try:
             if new.provider == QR_PROVIDER:
-                way = await _by_transfer(connection, settings, asked, reference, now)
+                way = await by_transfer(connection, settings, asked, reference, now)
             else:
-                way = await _by_gateway(connection, sealer, settings, (new, asked), reference, now)
+                way = await by_gateway(connection, sealer, settings, (new, asked), reference, now)
         except ValueError as refusal:  # the adapter's own limits of amount and text
             raise AmountNotPayable(str(refusal)) from None
         row = {
@@ -176,8 +149,9 @@ async def create(  # noqa: PLR0917 # what a transaction is given
             "numeric_reference": payment_reference.numeric(reference),
             "scheme": "HUE",
             "provider": new.provider,
-            "merchant_id": way.merchant_id,
+            "merchant_id": way.merchant.id if way.merchant else None,
             "bank_account_id": way.bank_account_id,
+            "order_code": way.order_code,
             "amount_vnd": asked.total_vnd,
             "link": way.link,
             "expires_at": way.expires_at,
@@ -188,59 +162,19 @@ async def create(  # noqa: PLR0917 # what a transaction is given
         parts = {"ids": asked.ids, "amounts": asked.amounts_vnd}
         key = {"book_id": asked.book_id, "reference": reference}
         await connection.execute(ADD_NOTICES, key | parts)
+        if way.merchant is not None:
+            await open_question(
+                connection,
+                way.merchant,
+                asked.book_id,
+                reference,
+                way.order_code,
+                way.expires_at,
+                now=now,
+            )
         shown = await find(connection, [asked.book_id], reference, now)
         return Done(book_id=asked.book_id, status=201, body=msgspec.json.encode(shown))
     raise Busy
-
-
-async def _by_transfer(
-    connection: AsyncConnection, settings: Settings, asked: Asked, reference: str, now: datetime
-) -> Way:
-    """A VietQR payload of the book's own bank account; the memo is the reference alone."""
-    account = (await connection.execute(ACCOUNT, {"book_id": asked.book_id})).one_or_none()
-    if account is None:
-        raise ProviderNotServing
-    transfer = vietqr.Transfer(
-        bin=account.bin, account=account.number, amount_vnd=asked.total_vnd, purpose=reference
-    )
-    return Way(
-        link=vietqr.write(transfer),
-        expires_at=now + timedelta(days=settings.transfer_expiry_days),
-        bank_account_id=account.id,
-    )
-
-
-async def _by_gateway(  # noqa: PLR0917 # what an order is made of
-    connection: AsyncConnection,
-    sealer: Sealer,
-    settings: Settings,
-    wanted: tuple[NewPaymentRequest, Asked],
-    reference: str,
-    now: datetime,
-) -> Way:
-    """A checkout address signed with the secret of the merchant that serves the book."""
-    new, asked = wanted
-    merchant = await merchants.serving(connection, sealer, new.provider, asked.book_id)
-    if merchant is None:
-        raise ProviderNotServing
-    order = CheckoutOrder(
-        reference=reference,
-        order_code=reference,
-        request_id=reference,
-        amount_vnd=asked.total_vnd,
-        description=f"Nop phi le phi {reference}",
-        return_url=new.return_url or f"{settings.base_url}/",
-        callback_url=f"{settings.base_url}/callbacks/{merchant.provider}/{merchant.merchant}",
-        client_ip=new.client_ip or NO_CLIENT_IP,
-        ordered_at=now,
-        expires_at=now + timedelta(minutes=settings.gateway_expiry_minutes),
-        locale=new.locale,
-    )
-    return Way(
-        link=Vnpay().checkout_url(order, merchant.terms, now),
-        expires_at=order.expires_at,
-        merchant_id=merchant.id,
-    )
 
 
 async def find(
@@ -270,8 +204,8 @@ async def find(
         amount_vnd=row.amount_vnd,
         outstanding_vnd=outstanding_vnd,
         state=state,
-        redirect_url=None if by_transfer else row.link,
-        qr_payload=row.link if by_transfer else None,
+        redirect_url=row.url if by_transfer else row.link or row.url,
+        qr_payload=row.link if by_transfer else row.qr_payload,
         expires_at=row.expires_at,
         created_at=row.created_at,
     )

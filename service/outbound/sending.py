@@ -135,6 +135,10 @@ class Outbound:
 
     async def __aexit__(self, *_: object) -> None:
         """Close all connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
         await self._http.aclose()
 
     async def send(

@@ -46,7 +46,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 def settings_over(database: Database) -> Settings:
     """Settings of a service over a test database."""
     key = base64.b64encode(MASTER_KEY).decode()
-    return Settings(database_url=SecretText(database.app_url), master_key=SecretText(key))
+    return Settings(
+        database_url=SecretText(database.app_url),
+        master_key=SecretText(key),
+        ask_providers=False,  # the real ones shall not be asked
+        pull_feeds=False,
+    )
 
 
 def free_port() -> int:
