@@ -13,8 +13,8 @@ from providers.contract import Call, Claim, Terms
 from providers.sepay import API_KEY, HMAC, SECRET_KEY
 from providers.signing import hmac_sha256
 from providers.untrusted import VIETNAM, written_compactly
-from providers.vnpay import signed_query
 from providers.vnpay_api import HUNDREDTHS
+from providers.vnpay_query import signed_query
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,39 +5,24 @@ the citizen's browser carries the same fields and never books anything. IPNs bea
 their sending, so there is no freshness to judge: a repeat is told by its transaction number.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from providers import vnpay_api
 from providers.abilities import CheckoutOrder, RefundOrder, SignedRequest, StatusQuestion
 from providers.contract import NOTHING, Answer, Call, Claim, Hint, Outcome, Rejected, Status, Terms
-from providers.signing import form_encoded, hmac_sha512, is_signed
-from providers.untrusted import (
-    KEY_CHARS_MAX,
-    clean,
-    compact_time,
-    key_of,
-    plain_ascii,
-    written_compactly,
-)
+from providers.untrusted import KEY_CHARS_MAX, compact_time, key_of, plain_ascii, written_compactly
+from providers.vnpay_acting import VnpayActing
 from providers.vnpay_api import HUNDREDTHS, ORDER_INFO_CHARS_MAX, amount_of, transaction_of
-
-QUERY_BYTES_MAX = 8_192
-"""An IPN is about 500 bytes; a longer query than this is not read."""
-
-PARAMETERS_MAX = 100
-"""An IPN has about a dozen parameters."""
+from providers.vnpay_query import QUERY_BYTES_MAX, fields_of, is_true, parameters, signed_query
 
 ORDER_VND_MAX = 9_999_999_999
 """vnp_Amount is at most 12 digits of đồng x 100."""
 
 SANDBOX_PAY: Final = "https://sandbox.vnpayment.vn/paymentv2/vpcpay.html"
 
-_PREFIX = b"vnp_"
-_UNSIGNED = frozenset({b"vnp_SecureHash", b"vnp_SecureHashType"})
 _JSON = "application/json"
 
 _ANSWERS: Final = MappingProxyType(
@@ -77,7 +62,7 @@ _FAILED_BECAUSE: Final[Mapping[str, Status]] = MappingProxyType(
 )
 
 
-class Vnpay:
+class Vnpay(VnpayActing):
     """The adapter; it holds no state, so one serves every merchant."""
 
     name = "vnpay"
@@ -92,12 +77,15 @@ class Vnpay:
         del now  # an IPN says nothing of when it was sent
         if call.method != "GET" or len(call.raw_query) > QUERY_BYTES_MAX:
             raise Rejected("malformed", "not a GET with a short query")
-        parameters = _parameters(call.raw_query)
-        fields = {key: clean(value.decode("utf-8", "replace")) for key, _, value in parameters}
-        given = fields.get(b"vnp_SecureHash", "")
-        if len(fields) != len(parameters):
+        try:
+            found = parameters(call.raw_query)
+        except ValueError as error:
+            raise Rejected("malformed", str(error)) from None
+        fields = fields_of(found)
+        if len(fields) != len(found):
             raise Rejected("forged", "a parameter is repeated", hint=_hint(fields))
-        if not is_signed(given, terms.secrets, _messages(parameters), hmac_sha512):
+        given = fields.get(b"vnp_SecureHash", "")
+        if not is_true(found, given, terms.secrets):
             raise Rejected("forged", "the signature does not fit", hint=_hint(fields))
         if fields.get(b"vnp_TmnCode") != terms.merchant:
             raise Rejected("forged", "signed for another terminal", hint=_hint(fields))
@@ -187,16 +175,6 @@ class Vnpay:
 ADAPTER: Final = Vnpay()
 
 
-def signed_query(fields: Mapping[str, str], terms: Terms) -> str:
-    """`fields` as VNPAY writes and signs them: sorted, form-encoded, without empty ones."""
-    signed = "&".join(
-        f"{form_encoded(key.encode())}={form_encoded(value.encode())}"
-        for key, value in sorted(fields.items())
-        if value
-    )
-    return f"{signed}&vnp_SecureHash={hmac_sha512(terms.secrets[0], signed.encode())}"
-
-
 def _question_of(order: RefundOrder) -> StatusQuestion:
     return StatusQuestion(
         request_id=order.request_id,
@@ -220,37 +198,6 @@ def status_of(response_code: str, transaction_status: str) -> Status:
     if status == "failed":
         return _FAILED_BECAUSE.get(response_code, "failed")
     return status
-
-
-def _parameters(raw_query: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    """(key, piece as it came, value) of each vnp_ parameter, sorted by key; keys may repeat."""
-    pieces = raw_query.split(b"&")
-    if len(pieces) > PARAMETERS_MAX:
-        raise Rejected("malformed", "too many parameters")
-    found = []
-    for piece in pieces:
-        key, _, value = piece.replace(b"+", b" ").partition(b"=")
-        name = unquote_to_bytes(key)
-        if name.startswith(_PREFIX):
-            found.append((name, piece, unquote_to_bytes(value)))
-    return sorted(found, key=lambda parameter: parameter[0])
-
-
-def _messages(parameters: Sequence[tuple[bytes, bytes, bytes]]) -> Iterator[bytes]:
-    """The texts that may have been signed, the likeliest first.
-
-    As it came (survives another encoder's idea of `~ ! ( )`) and encoded anew (survives a proxy
-    that rewrites `+` to `%20`); each without empty values, as the Java sample, and with them, as
-    the PHP sample. All of them decode to the same fields, so none lets a changed one pass.
-    """
-    signed = [parameter for parameter in parameters if parameter[0] not in _UNSIGNED]
-    filled = [parameter for parameter in signed if parameter[2]]
-    choices = (filled, signed) if len(filled) < len(signed) else (filled,)
-    for chosen in choices:
-        yield b"&".join(piece for _, piece, _ in chosen)
-    for chosen in choices:
-        pairs = (f"{form_encoded(key)}={form_encoded(value)}" for key, _, value in chosen)
-        yield "&".join(pairs).encode()
 
 
 def _hint(fields: Mapping[bytes, str]) -> Hint:

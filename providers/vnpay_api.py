@@ -37,7 +37,7 @@ ALREADY_ASKED = "94"
 NOT_REFUNDABLE = "95"
 
 _VERSION = "2.1.0"
-_QUESTION_FIELDS: Final = [
+QUESTION_FIELDS: Final = [
     "vnp_RequestId",
     "vnp_Version",
     "vnp_Command",
@@ -48,7 +48,7 @@ _QUESTION_FIELDS: Final = [
     "vnp_IpAddr",
     "vnp_OrderInfo",
 ]
-_REFUND_FIELDS: Final = [
+REFUND_FIELDS: Final = [
     "vnp_RequestId",
     "vnp_Version",
     "vnp_Command",
@@ -78,7 +78,7 @@ _REFUND_ANSWER_FIELDS: Final = [
     "vnp_TransactionStatus",
     "vnp_OrderInfo",
 ]
-_ANSWER_FIELDS: Final = MappingProxyType(
+ANSWER_FIELDS: Final = MappingProxyType(
     {
         "querydr": [*_REFUND_ANSWER_FIELDS, "vnp_PromotionCode", "vnp_PromotionAmount"],
         "refund": _REFUND_ANSWER_FIELDS,
@@ -129,7 +129,7 @@ def status_request(question: StatusQuestion, terms: Terms, now: datetime) -> Sig
         "vnp_IpAddr": question.client_ip,
         "vnp_OrderInfo": plain_ascii(question.description, ORDER_INFO_CHARS_MAX),
     }
-    return _signed(fields, _QUESTION_FIELDS, terms)
+    return _signed(fields, QUESTION_FIELDS, terms)
 
 
 def refund_request(order: RefundOrder, terms: Terms, now: datetime) -> SignedRequest:
@@ -152,7 +152,7 @@ def refund_request(order: RefundOrder, terms: Terms, now: datetime) -> SignedReq
         "vnp_IpAddr": order.client_ip,
         "vnp_OrderInfo": plain_ascii(order.description, ORDER_INFO_CHARS_MAX),
     }
-    return _signed(fields, _REFUND_FIELDS, terms)
+    return _signed(fields, REFUND_FIELDS, terms)
 
 
 def refused(order: RefundOrder) -> Claim:
@@ -228,7 +228,7 @@ def _authentic(body: bytes, command: str, terms: Terms) -> Mapping[str, str]:
         found = json_object(body)
     except ValueError as error:
         raise Rejected("malformed", str(error)) from None
-    names = _ANSWER_FIELDS[command]
+    names = ANSWER_FIELDS[command]
     fields = {name: text_of(found.get(name)) for name in names}
     if any("|" in value for value in fields.values()):
         raise Rejected("malformed", "a pipe in a value makes the signed text ambiguous")

@@ -1,26 +1,55 @@
-"""`doisoat simulate`: signed provider traffic, or one signed call, against a running demo."""
+"""`doisoat simulate`: a provider that serves, signed traffic against a demo, or one signed call."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from typing_extensions import override
 
-from service.cli._place import ForPeople
+from service.cli._place import ForPeople, say
 
 if TYPE_CHECKING:
     from providers import Call
     from service.dev.demo_file import DemoFile
 
 SHARE = click.FloatRange(0, 1)
+DEMO_FILE: Final = Path("var/demo.json")
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
+KNOBS: Final[Mapping[str, str]] = {
+    "loss": "Share of callbacks that are never sent.",
+    "delay": "Share that are sent late.",
+    "duplication": "Share that are sent again after they were answered.",
+    "reordering": "Share that others overtake.",
+    "forgery": "Share that a forged call goes with.",
+}
 
 
-@click.group("simulate", invoke_without_command=True)
+class Providers(click.Group):
+    """One command for each provider of the catalogue: `doisoat simulate PROVIDER`."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The providers."""
+        from providers.catalog import CATALOG
+
+        return sorted(CATALOG)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a provider."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return _command_of(cmd_name)
+
+
+@click.group("simulate", cls=Providers, invoke_without_command=True)
 @click.option(
     "--demo",
     "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("var/demo.json"),
+    type=FILE,
+    default=DEMO_FILE,
     show_default=True,
     help="The file that the demo wrote.",
 )
@@ -72,7 +101,10 @@ def command(  # noqa: PLR0913 # one for each option
     wrong_amounts: float,
     seed: int | None,
 ) -> None:
-    """Signed traffic as real providers send it; refuses any service that is not a demo."""
+    """Signed traffic against a running demo; with PROVIDER, a server that acts as that provider.
+
+    Refuses any service that is not a demo, unless its address is given with --callback-base.
+    """
     context.obj = path
     if context.invoked_subcommand is not None:
         return
@@ -88,48 +120,128 @@ def command(  # noqa: PLR0913 # one for each option
         raise ForPeople(f"{done.failed} failed; the last: {done.last_problem}")
 
 
-@command.command("vnpay")
-@click.option("--reference", required=True, help="The payment reference.")
-@click.option("--amount", "amount_vnd", type=click.IntRange(1), required=True, help="Whole đồng.")
-@click.option("--transaction", default="", help="VNPAY's number; the same again is a repeat.")
-@click.option("--response-code", default="00", show_default=True)
-@click.option("--transaction-status", default="00", show_default=True)
-@click.option("--forged", is_flag=True, help="Sign with a secret that is not the merchant's.")
-@click.option("--times", type=click.IntRange(1, 100), default=1, show_default=True)
-@click.option("--curl", is_flag=True, help="Print the call as a curl command; send nothing.")
-@click.pass_obj
-def vnpay(path: Path, /, *, times: int, curl: bool, **wanted: object) -> None:
-    """One signed VNPAY IPN: send it and print the answer, or print it."""
-    import msgspec
+def _command_of(provider: str) -> click.Command:
+    """`simulate PROVIDER`: serves; with --amount, makes one call instead."""
 
+    @click.pass_obj
+    def run(path: Path, /, **given: Any) -> None:  # noqa: ANN401 # whatever the options are
+        if given["amount_vnd"] is None:
+            if given["reference"] or given["memo"]:
+                raise click.UsageError("--reference and --memo make one call: --amount is missing")
+            asyncio.run(_serve(path, provider, given))
+        else:
+            _call(path, provider, given)
+
+    return click.Command(
+        provider,
+        callback=run,
+        params=[*_serving_options(provider), *_calling_options()],
+        help=(
+            f"Act as {provider}: its API, a checkout page, callbacks with its retries, the"
+            " settlement file of the day. With --amount: one signed call, sent or printed."
+        ),
+        short_help=f"Act as {provider}.",
+    )
+
+
+def _serving_options(provider: str) -> list[click.Parameter]:
+    def option(name: str, text: str, **more: Any) -> click.Option:  # noqa: ANN401
+        return click.Option([name], help=text, **more)
+
+    return [
+        option("--host", "Address to listen on.", default="127.0.0.1", show_default=True),
+        option(
+            "--port", "Port to listen on.", type=click.IntRange(1, 65535), default=9100,
+            show_default=True,
+        ),
+        option("--public-url", "How others reach it; empty: http://host:port.", default=""),
+        option("--callback-base", "The service to call, without a demo.", default=""),
+        option(
+            "--terms", "The merchant's terms; made at first use where the service is local.",
+            type=FILE, default=Path(f"var/simulate-{provider}.json"), show_default=True,
+        ),
+        option("--mode", "How its calls are proven, where terms are made."),
+        option("--merchant", "Which merchant of the demo; the first one.", default=""),
+        option(
+            "--speed", "Waits are divided by this.", type=click.FloatRange(0.01, 1_000_000),
+            default=1.0, show_default=True,
+        ),
+        option("--seed", "The same dice again.", type=int),
+        *(
+            option(f"--{name}", text, type=SHARE, default=0.0, show_default=True)
+            for name, text in KNOBS.items()
+        ),
+    ]  # fmt: skip
+
+
+def _calling_options() -> list[click.Parameter]:
+    def option(*names: str, text: str, **more: Any) -> click.Option:  # noqa: ANN401
+        return click.Option(names, help=f"One call: {text}", **more)
+
+    return [
+        option("--amount", "amount_vnd", text="whole đồng.", type=click.IntRange(1)),
+        option("--reference", text="the payment reference, or the provider's order.", default=""),
+        option("--memo", text="what the payer wrote.", default=""),
+        option("--status", text="what became of it; money that came in.", default=""),
+        option("--out", text="money that goes out of our account.", is_flag=True),
+        option("--transaction", "--id", "transaction",
+               text="the provider's number; the same again is a repeat.", default=""),
+        option("--account", text="our account; the first one of the demo.", default=""),
+        option("--bank-reference", text="the bank's reference.", default=""),
+        option("--forged", text="signed with a false key.", is_flag=True),
+        option("--times", text="how often.", type=click.IntRange(1, 100), default=1),
+        option("--curl", text="print it as a curl command; send nothing.", is_flag=True),
+    ]  # fmt: skip
+
+
+async def _serve(path: Path, provider: str, given: Mapping[str, Any]) -> None:
+    """Serve until Ctrl-C."""
+    from service.dev.provider import agreed
+    from service.dev.provider.knobs import Knobs
+    from service.dev.provider.serving import Plan, serving
+    from service.dev.town import terms
+
+    base = given["callback_base"].rstrip("/")
+    if base:
+        found = agreed.of_file(given["terms"], provider, base, given["mode"])
+        say(f"terms: {given['terms']}")
+    else:
+        demo = await _demo(path)
+        base = demo.base_url
+        found = terms(agreed.of_demo(demo, provider, given["merchant"]))
+    plan = Plan(
+        provider=provider,
+        terms=found,
+        callback_base=base,
+        host=given["host"],
+        port=given["port"],
+        public_url=given["public_url"].rstrip("/"),
+        speed=given["speed"],
+        seed=given["seed"],
+        knobs=Knobs(**{name: given[name] for name in KNOBS}),
+    )
+    async with serving(plan):
+        say(f"{provider} {found.merchant}: {plan.base_url} -> {base}  (Ctrl-C)")
+        await asyncio.Event().wait()
+
+
+def _call(path: Path, provider: str, given: Mapping[str, Any]) -> None:
+    """Send or print one signed call."""
     from service.dev import single
 
+    status = "debit" if given["out"] else given["status"]
+    if status and status not in single.STATUSES:
+        raise click.BadParameter(f"one of: {', '.join(single.STATUSES)}", param_hint="--status")
+    names = ("amount_vnd", "reference", "memo", "transaction", "merchant", "account")
+    wanted = single.Wanted(
+        **{name: given[name] for name in names},
+        status=status,
+        bank_reference=given["bank_reference"],
+        forged=given["forged"],
+    )
     demo = asyncio.run(_demo(path))
-    call = single.gateway_call(demo, msgspec.convert(wanted, single.AtGateway))
-    _send_or_print(demo, [call] * times, curl=curl)
-
-
-@command.command("sepay")
-@click.option("--amount", "amount_vnd", type=click.IntRange(1), required=True, help="Whole đồng.")
-@click.option("--memo", required=True, help="What the bank's memo says.")
-@click.option("--account", default="", help="Our account; the first one of the demo.")
-@click.option("--out", is_flag=True, help="Money that goes out.")
-@click.option("--id", "id", type=click.IntRange(1), help="SePay's number.")
-@click.option("--bank-reference", default="", help="The bank's reference.")
-@click.option("--forged", is_flag=True, help="Sign with a secret that is not the merchant's.")
-@click.option("--times", type=click.IntRange(1, 100), default=1, show_default=True)
-@click.option("--curl", is_flag=True, help="Print the call as a curl command; send nothing.")
-@click.pass_obj
-def sepay(path: Path, /, *, times: int, curl: bool, **wanted: object) -> None:
-    """One signed SePay webhook: send it and print the answer, or print it."""
-    import msgspec
-
-    from service.dev import single
-
-    demo = asyncio.run(_demo(path))
-    told = msgspec.convert(wanted, single.ByTransfer)
-    call = single.transfer_call(demo, told, single.bank_of(path))
-    _send_or_print(demo, [call] * times, curl=curl)
+    call = single.one_call(demo, provider, wanted, single.bank_of(path))
+    _send_or_print(demo, [call] * given["times"], curl=given["curl"])
 
 
 async def _demo(path: Path) -> "DemoFile":

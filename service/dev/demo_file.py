@@ -8,6 +8,8 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from providers.contract import Option
+
 NAME: Final = "demo.json"
 BANK_NAME: Final = "demo-bank.jsonl"
 
@@ -33,6 +35,8 @@ class DemoMerchant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     merchant: str
     secrets: list[str]
     mode: str = ""
+    credentials: dict[str, str] = {}
+    settings: dict[str, Option] = {}
     account: str = ""
     others: "list[DemoMerchant]" = []
 

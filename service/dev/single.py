@@ -1,105 +1,107 @@
-"""One signed call, made by hand: to be sent to a demo, or shown as curl."""
+"""One signed call of any provider, made by hand: to be sent to a demo, or shown as curl."""
 
 import random
 import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, cast, get_args
 
 import msgspec
 
-from providers import Call
-from providers.signing_as import BankTransfer, Payment, sepay_webhook, vnpay_ipn
+from providers import Call, Status
+from providers.acting import Payment
 from service.dev import demo_file
 from service.dev.bank import Bank, BankMovement
 from service.dev.client import Client
-from service.dev.demo_file import DemoFile, DemoProblem
-from service.dev.mishaps import forged
+from service.dev.demo_file import DemoFile, DemoMerchant, DemoProblem
 from service.dev.people import digits
+from service.dev.provider import agreed
+from service.dev.provider.actor import acting, money_status
+from service.dev.provider.knobs import false_terms
 from service.dev.town import terms
 from service.references import payment_reference
 
-NUMBER_DIGITS: Final = 14
-SEPAY_DIGITS: Final = 12
+NUMBER_DIGITS: Final = 12
+DOCUMENT_DIGITS: Final = 14
+STATUSES: Final[tuple[str, ...]] = get_args(Status)
 
 
-class AtGateway(msgspec.Struct, frozen=True, kw_only=True):
-    """A payment at VNPAY; an empty transaction number is drawn."""
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the call is to say; what is empty is drawn, or is what money that came in has."""
 
-    reference: str
     amount_vnd: int
+    reference: str = ""
+    memo: str = ""
+    status: str = ""
     transaction: str = ""
-    response_code: str = "00"
-    transaction_status: str = "00"
-    forged: bool = False
-
-
-class ByTransfer(msgspec.Struct, frozen=True, kw_only=True):
-    """A transfer to one of our accounts (or, if `out`, from it); an empty account is the first."""
-
-    amount_vnd: int
-    memo: str
+    merchant: str = ""
     account: str = ""
-    out: bool = False
-    id: int | None = None
     bank_reference: str = ""
     forged: bool = False
 
 
-def gateway_call(demo: DemoFile, wanted: AtGateway) -> Call:
-    """The IPN that VNPAY sends about a payment, signed with the demo's secret or a false one."""
-    agreed = terms(demo.merchants["vnpay"])
-    parsed = payment_reference.parse(wanted.reference)
-    payment = Payment(
-        reference=parsed.text if parsed else wanted.reference,
-        transaction=wanted.transaction or digits(random.SystemRandom(), NUMBER_DIGITS),
-        amount_vnd=wanted.amount_vnd,
-        paid_at=datetime.now(UTC),
-        response_code=wanted.response_code,
-        transaction_status=wanted.transaction_status,
-    )
-    return vnpay_ipn(payment, forged(agreed) if wanted.forged else agreed)
+def one_call(demo: DemoFile, provider: str, wanted: Wanted, bank: Bank) -> Call:
+    """The callback that a provider sends about `wanted`, signed with the demo's or a false key.
 
-
-def transfer_call(demo: DemoFile, wanted: ByTransfer, bank: Bank) -> Call:
-    """SePay's webhook about a transfer, which the demo's bank writes down as well.
-
-    Raises DemoProblem for an account that no feed of the demo watches.
+    A transfer that a feed tells of is written down by the demo's bank as well. Raises DemoProblem
+    for what this provider does not tell, and for an account that no feed of the demo watches.
     """
-    feeds = demo.merchants_of("sepay")
-    account = wanted.account or feeds[0].account
-    merchant = next((one for one in feeds if one.account == account), None)
-    if merchant is None:
-        known = ", ".join(one.account for one in feeds)
-        raise DemoProblem(f"No feed watches account {account}; there are: {known}")
-    dice = random.SystemRandom()
+    adapter, acts = acting(provider)
     now = datetime.now(UTC)
-    told = BankTransfer(
-        id=wanted.id or int(digits(dice, SEPAY_DIGITS)),
+    merchant = _merchant(demo, provider, wanted)
+    agreed_terms = terms(merchant)
+    money = money_status(adapter, acts, agreed_terms, now)
+    payment = _payment(wanted, merchant, money, now)
+    signing = false_terms(agreed_terms) if wanted.forged else agreed_terms
+    try:
+        call = acts.call_as_provider(payment, signing, now)
+    except ValueError as error:
+        raise DemoProblem(f"{provider} does not call about that: {error}") from None
+    if money == "credit" and not wanted.forged:
+        bank.add([_moved(payment)])
+    return call
+
+
+def _merchant(demo: DemoFile, provider: str, wanted: Wanted) -> DemoMerchant:
+    if not wanted.account:
+        return agreed.of_demo(demo, provider, wanted.merchant)
+    agreed.of_demo(demo, provider, "")
+    feeds = demo.merchants_of(provider)
+    for one in feeds:
+        if one.account == wanted.account:
+            return one
+    known = ", ".join(one.account for one in feeds)
+    raise DemoProblem(f"No feed watches account {wanted.account}; there are: {known}")
+
+
+def _payment(wanted: Wanted, merchant: DemoMerchant, money: str, now: datetime) -> Payment:
+    dice = random.SystemRandom()
+    parsed = payment_reference.parse(wanted.reference)
+    code = parsed.text if parsed else wanted.reference or None
+    number = wanted.transaction or digits(dice, NUMBER_DIGITS)
+    return Payment(
+        order_code=code,
+        transaction=number,
         amount_vnd=wanted.amount_vnd,
-        happened_at=now,
-        content=wanted.memo,
-        own_account=account,
-        direction="out" if wanted.out else "in",
-        bank_reference=wanted.bank_reference or f"VCB.{digits(dice, NUMBER_DIGITS)}",
+        paid_at=now.replace(microsecond=0),
+        status=cast("Status", wanted.status or money),
+        scope=code or "",
+        memo=wanted.memo or code or "",
+        own_account=merchant.account,
+        bank_reference=wanted.bank_reference or f"VCB.{digits(dice, DOCUMENT_DIGITS)}",
     )
-    agreed = terms(merchant)
-    if wanted.forged:
-        return sepay_webhook(told, forged(agreed), now)
-    bank.add(
-        [
-            BankMovement(
-                account=account,
-                booked_at=now,
-                direction=told.direction,
-                amount_vnd=told.amount_vnd,
-                document=told.bank_reference,
-                memo=told.content,
-            )
-        ]
+
+
+def _moved(payment: Payment) -> BankMovement:
+    return BankMovement(
+        account=payment.own_account,
+        booked_at=payment.paid_at,
+        direction="out" if payment.status == "debit" else "in",
+        amount_vnd=payment.amount_vnd,
+        document=payment.bank_reference,
+        memo=payment.memo,
     )
-    return sepay_webhook(told, agreed, now)
 
 
 def as_curl(base_url: str, call: Call) -> str:

@@ -228,6 +228,8 @@ def terms(merchant: DemoMerchant) -> Terms:
     return Terms(
         merchant=merchant.merchant,
         secrets=[Secret(text) for text in merchant.secrets],
+        credentials={name: Secret(text) for name, text in merchant.credentials.items()},
+        options=merchant.settings,
         mode=merchant.mode,
     )
 

@@ -23,7 +23,8 @@ from providers import (
 )
 from providers.signing import form_encoded, hmac_sha512
 from providers.signing_as import vnpay_ipn
-from providers.vnpay import Vnpay, signed_query, status_of
+from providers.vnpay import Vnpay, status_of
+from providers.vnpay_query import signed_query
 from tests.providers.making import NOW, PAYMENT, SECRET, VNPAY_TERMS
 
 FIELDS = dict(parse_qsl(vnpay_ipn(PAYMENT, VNPAY_TERMS).raw_query.decode()))

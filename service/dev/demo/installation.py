@@ -212,6 +212,8 @@ def _shown(found: list[Merchant]) -> dict[str, DemoMerchant]:
                 merchant=one.merchant,
                 secrets=[str(secret) for secret in one.secrets],
                 mode=one.mode,
+                credentials={name: str(text) for name, text in one.credentials.items()},
+                settings=dict(one.settings),
                 account=watched.get(one.merchant, ""),
             )
         )

@@ -1,0 +1,103 @@
+"""Serve simulated providers on real ports, inside the running loop."""
+
+import asyncio
+import contextlib
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import msgspec
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from providers import Terms
+from service.dev.demo_file import DemoProblem
+from service.dev.provider.actor import Actor
+from service.dev.provider.courier import Courier
+from service.dev.provider.knobs import Knobs
+from service.dev.provider.routes import create
+from service.observe import logs
+
+UP_WITHIN_S: Final = 30.0
+PAGES: Final = "/pages"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to act as, where to listen, and whom to call back."""
+
+    provider: str
+    terms: Terms
+    callback_base: str
+    host: str = "127.0.0.1"
+    port: int
+    public_url: str = ""
+    """How citizens and the service reach the simulator; empty: http://host:port."""
+    speed: float = 1.0
+    knobs: Knobs = Knobs()
+    seed: int | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where the simulator is."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A simulated provider that serves."""
+
+    plan: Plan
+    actor: Actor
+    courier: Courier
+
+
+@contextlib.asynccontextmanager
+async def serving(plan: Plan) -> AsyncIterator[Running]:
+    """Serve until the end of the block. DemoProblem where the port is taken."""
+    dice = random.Random(plan.seed)
+    actor = Actor(plan.provider, plan.terms, dice, speed=plan.speed)
+    actor.shop.page = plan.base_url + PAGES
+    async with Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier:
+        server = Server(
+            create(actor, courier),
+            interface=Interfaces.ASGI,
+            address=plan.host,
+            port=plan.port,
+            log_level=LogLevels.error,
+            log_dictconfig=logs.GRANIAN,
+            websockets=False,
+        )
+        _refuse_taken(plan)
+        task = asyncio.create_task(server.serve())
+        try:
+            await _until_up(plan, task)
+            yield Running(plan, actor, courier)
+        finally:
+            stop: Callable[[], None] = server.stop
+            stop()
+            await task
+
+
+def _refuse_taken(plan: Plan) -> None:
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((plan.host, plan.port))
+        except OSError as error:
+            raise DemoProblem(f"{plan.host}:{plan.port} cannot be used: {error.strerror}") from None
+
+
+async def _until_up(plan: Plan, task: "asyncio.Task[None]") -> None:
+    until = time.monotonic() + UP_WITHIN_S
+    while time.monotonic() < until and not task.done():
+        try:
+            _, writer = await asyncio.open_connection(plan.host, plan.port)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            await writer.wait_closed()
+            return
+    raise DemoProblem(f"The simulated provider does not listen on {plan.host}:{plan.port}.")
