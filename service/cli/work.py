@@ -5,7 +5,7 @@ import signal
 
 import click
 
-from service.cli._place import place, say
+from service.cli._place import place, pool, say
 from service.settings import Settings
 
 
@@ -18,21 +18,14 @@ def command() -> None:
 
 async def run(settings: Settings) -> None:
     """Work until a signal; what is under way is finished."""
-    from service.database import create_engine, refuse_owner
+    from service.database import refuse_owner
     from service.intake.intake import Intake
     from service.outbound import Outbound
     from service.sealing import Sealer
     from service.settings import master_key
     from service.worker import Worker, errands
 
-    engine = create_engine(
-        settings.database_url,
-        pool_size=settings.pool_size,
-        pool_timeout_s=settings.pool_timeout_s,
-        statement_timeout_s=settings.statement_timeout_s,
-        lock_timeout_s=settings.lock_timeout_s,
-    )
-    try:
+    async with pool(settings, size=settings.pool_size) as engine:
         async with engine.connect() as connection:
             await refuse_owner(connection)
         sealer = Sealer(master_key(settings))
@@ -49,5 +42,3 @@ async def run(settings: Settings) -> None:
             await stop.wait()
             await worker.close()
             await intake.close()
-    finally:
-        await engine.dispose()

@@ -20,7 +20,7 @@ from service import merchants
 from service.database import transaction
 from service.errors import ProviderAway, ProviderNotServing, ProviderRefused
 from service.fees.messages import NewPaymentRequest, PaymentRequest
-from service.fees.ways import order_of
+from service.fees.ways import Minted, order_of
 from service.merchants import Merchant
 from service.outbound import Outbound, Unreachable
 from service.sealing import Sealer
@@ -40,9 +40,17 @@ LINK = sa.text("""
 """)
 
 ORDER = sa.text("""
-    select merchant_id, coalesce(order_code, reference) as order_code, amount_vnd, created_at,
-           expires_at
-    from service.payment_request where book_id = :book_id and reference = :reference
+    select request.merchant_id, request.reference,
+           coalesce(request.order_code, request.reference) as order_code, request.amount_vnd,
+           request.created_at as ordered_at, request.expires_at, notice.dossier_code,
+           notice.procedure_code
+    from service.payment_request as request
+    join service.payment_request_notice as asked
+      on asked.book_id = request.book_id and asked.reference = request.reference
+     and asked.position = 1
+    join service.notice as notice
+      on notice.book_id = asked.book_id and notice.id = asked.notice_id
+    where request.book_id = :book_id and request.reference = :reference
 """)
 
 KEEP = sa.text("""
@@ -85,24 +93,16 @@ class Opener:
         key = {"book_id": done.book_id, "reference": shown.reference}
         async with self._engine.connect() as connection:
             link = (await connection.execute(LINK, key)).one_or_none()
-            row = (await connection.execute(ORDER, key)).one()
-            merchant = await merchants.of_id(connection, self._sealer, row.merchant_id)
+            row = (await connection.execute(ORDER, key)).mappings().one()
+            merchant = await merchants.of_id(connection, self._sealer, row["merchant_id"])
         if link is None:
             if merchant is None:
                 raise ProviderNotServing
             now = self._clock()
-            if row.expires_at <= now:
+            minted = msgspec.convert(dict(row), Minted)
+            if minted.expires_at <= now:
                 raise ProviderRefused("the order has expired before it was opened")
-            order = order_of(
-                new,
-                self._settings,
-                merchant,
-                reference=shown.reference,
-                order_code=row.order_code,
-                amount_vnd=row.amount_vnd,
-                ordered_at=row.created_at,
-                expires_at=row.expires_at,
-            )
+            order = order_of(minted, new, self._settings, merchant)
             checkout = await self._open(adapter, merchant, order)
             kept = msgspec.structs.asdict(checkout)
             async with transaction(self._engine) as connection:

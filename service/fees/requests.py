@@ -38,7 +38,8 @@ MINTS_MAX: Final = 5
 QR_SCALE: Final = 4
 
 NOTICES = sa.text("""
-    select notice.book_id, notice.id, notice.dossier_code, state.outstanding_vnd,
+    select notice.book_id, notice.id, notice.dossier_code, notice.procedure_code,
+           state.outstanding_vnd,
            state.cancelled_at is not null as cancelled
     from unnest(cast(:ids as uuid[])) with ordinality as asked (id, position)
     join service.notice as notice
@@ -114,6 +115,8 @@ async def ask(connection: AsyncConnection, books: Sequence[int], ids: Sequence[U
         book_id=rows[0].book_id,
         ids=[UUID(str(row.id)) for row in owing],
         amounts_vnd=[row.outstanding_vnd for row in owing],
+        dossier_code=owing[0].dossier_code,
+        procedure_code=owing[0].procedure_code,
     )
 
 

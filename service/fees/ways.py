@@ -34,11 +34,26 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     book_id: int
     ids: list[UUID]
     amounts_vnd: list[int]
+    dossier_code: str
+    procedure_code: str
+    """Of the first notice: some platforms want to know what a payment is for."""
 
     @property
     def total_vnd(self) -> int:
         """What is asked for."""
         return sum(self.amounts_vnd)
+
+
+class Minted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the row of a request says of its order."""
+
+    reference: str
+    order_code: str
+    amount_vnd: int
+    dossier_code: str
+    procedure_code: str
+    ordered_at: datetime
+    expires_at: datetime
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,16 +105,16 @@ async def by_gateway(  # noqa: PLR0917 # what an order is made of
     order_code = reference
     if isinstance(adapter, NamesOrders):
         order_code = adapter.order_code(reference, payment_reference.numeric(reference), now)
-    order = order_of(
-        new,
-        settings,
-        merchant,
+    minted = Minted(
         reference=reference,
         order_code=order_code,
         amount_vnd=asked.total_vnd,
+        dossier_code=asked.dossier_code,
+        procedure_code=asked.procedure_code,
         ordered_at=now,
         expires_at=now + timedelta(minutes=settings.gateway_expiry_minutes),
     )
+    order = order_of(minted, new, settings, merchant)
     link = None
     if isinstance(adapter, MakesCheckout):
         link = adapter.checkout_url(order, merchant.terms, now)
@@ -111,30 +126,24 @@ async def by_gateway(  # noqa: PLR0917 # what an order is made of
 
 
 def order_of(
-    new: NewPaymentRequest,
-    settings: Settings,
-    merchant: Merchant,
-    *,
-    reference: str,
-    order_code: str,
-    amount_vnd: int,
-    ordered_at: datetime,
-    expires_at: datetime,
+    minted: Minted, new: NewPaymentRequest, settings: Settings, merchant: Merchant
 ) -> CheckoutOrder:
     """The order of a request: from the same call and the same row, the same order again.
 
     Its request id is the reference, so a provider that hears it twice opens it once.
     """
     return CheckoutOrder(
-        reference=reference,
-        order_code=order_code,
-        request_id=reference,
-        amount_vnd=amount_vnd,
-        description=f"Nop phi le phi {reference}",
+        reference=minted.reference,
+        order_code=minted.order_code,
+        request_id=minted.reference,
+        amount_vnd=minted.amount_vnd,
+        description=f"Nop phi le phi {minted.reference}",
         return_url=new.return_url or f"{settings.base_url}/",
         callback_url=f"{settings.base_url}/callbacks/{merchant.provider}/{merchant.merchant}",
         client_ip=new.client_ip or NO_CLIENT_IP,
-        ordered_at=ordered_at,
-        expires_at=expires_at,
+        ordered_at=minted.ordered_at,
+        expires_at=minted.expires_at,
         locale=new.locale,
+        dossier_code=minted.dossier_code,
+        procedure_code=minted.procedure_code,
     )
