@@ -10,6 +10,8 @@ from providers.contract import Provider
 _NAMES: Final = (
     "vnpay",
     "sepay",
+    "payos",
+    "casso",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 
