@@ -12,6 +12,8 @@ _NAMES: Final = (
     "sepay",
     "momo",
     "zalopay",
+    "payos",
+    "casso",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 
