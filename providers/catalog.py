@@ -10,6 +10,7 @@ from providers.contract import Provider
 _NAMES: Final = (
     "vnpay",
     "sepay",
+    "dvcqg",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 
