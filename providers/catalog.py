@@ -14,6 +14,7 @@ _NAMES: Final = (
     "zalopay",
     "payos",
     "casso",
+    "dvcqg",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 
