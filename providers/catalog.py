@@ -10,6 +10,11 @@ from providers.contract import Provider
 _NAMES: Final = (
     "vnpay",
     "sepay",
+    "momo",
+    "zalopay",
+    "payos",
+    "casso",
+    "dvcqg",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 

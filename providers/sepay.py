@@ -7,11 +7,15 @@ number is ours, the transaction's amount is what moved.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from providers import sepay_acting, sepay_api
+from providers.abilities import Pulled, SignedRequest
+from providers.acting import Payment, Shop
 from providers.contract import NOTHING, Answer, Call, Claim, Hint, Outcome, Rejected, Status, Terms
+from providers.sepay_api import API_KEY, HMAC, SECRET_KEY, feed_claim
 from providers.signing import hmac_sha256, is_any_of, is_fresh, is_signed
 from providers.untrusted import (
     KEY_CHARS_MAX,
@@ -25,8 +29,6 @@ from providers.untrusted import (
 
 BODY_BYTES_MAX = 65_536
 """A webhook is about 500 bytes; a longer body is not read."""
-
-HMAC, API_KEY, SECRET_KEY = "hmac", "apikey", "secret_key"
 
 _PREFIX = "sha256="
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -52,8 +54,6 @@ _ANSWERS: Final = MappingProxyType(
     }
 )
 
-_DIRECTIONS: Final[Mapping[str, Status]] = MappingProxyType({"in": "credit", "out": "debit"})
-
 
 class Sepay:
     """The adapter; it holds no state, so one serves every merchant."""
@@ -62,8 +62,11 @@ class Sepay:
     methods = frozenset({"POST"})
     modes = frozenset({HMAC, API_KEY, SECRET_KEY})
     weak_modes = frozenset({API_KEY, SECRET_KEY})
-    credentials = NOTHING
+    credentials: Mapping[str, str] = MappingProxyType(
+        {"api_token": "API token for the list of transactions (sent as Authorization: Bearer)"}
+    )
     options = NOTHING
+    retry_waits: Sequence[timedelta] = sepay_acting.RETRY_WAITS
 
     def read(self, call: Call, terms: Terms, now: datetime) -> Sequence[Claim]:
         """The one claim of an authentic call; the raw bytes are verified before they are parsed."""
@@ -84,8 +87,33 @@ class Sepay:
         status, body = _ANSWERS[outcome]
         return Answer(status=status, media_type=_JSON, body=body)
 
+    def pull_request(self, position: str, terms: Terms, now: datetime) -> SignedRequest:
+        """The list from SePay's number `position` on."""
+        del now
+        return sepay_api.pull_request(position, terms)
+
+    def read_pull(self, body: bytes, terms: Terms) -> Pulled:
+        """A page, in the words of the webhook."""
+        del terms
+        return sepay_api.read_pull(body)
+
+    def call_as_provider(self, payment: Payment, terms: Terms, now: datetime) -> Call:
+        """The webhook or, in the gateway's mode, the IPN about a payment."""
+        return sepay_acting.call(payment, terms, now)
+
+    def accepts(self, status: int, body: bytes) -> bool:
+        """200 or 201 with `{"success":true}`; anything else is asked again."""
+        return sepay_acting.accepts(status, body)
+
+    def serve_as_provider(self, call: Call, shop: Shop, terms: Terms, now: datetime) -> Answer:
+        """The list of transactions."""
+        del now
+        return sepay_acting.serve(call, shop, terms)
+
 
 ADAPTER: Final = Sepay()
+
+__all__ = ["ADAPTER", "API_KEY", "BODY_BYTES_MAX", "HMAC", "SECRET_KEY", "Sepay"]
 
 
 def _is_authentic(call: Call, terms: Terms) -> bool:
@@ -116,40 +144,16 @@ def _hint(body: bytes, mode: str) -> Hint | None:
     except ValueError:
         return None
     return Hint(
-        reference=claim.reference, amount_vnd=claim.amount_vnd, transaction=claim.transaction
+        reference=claim.reference,
+        amount_vnd=claim.amount_vnd,
+        transaction=claim.transaction,
+        memo=claim.memo,
     )
 
 
 def _claim(body: bytes, mode: str) -> Claim:
     found = json_object(body)
-    return _gateway_claim(found) if mode == SECRET_KEY else _feed_claim(found)
-
-
-def _feed_claim(found: Mapping[str, object]) -> Claim:
-    """A movement of our own account; ValueError without a number or a direction."""
-    transaction = key_of(found.get("id"))
-    if not transaction.isdecimal() or not transaction.strip("0"):
-        raise ValueError("id is no number of a transaction")
-    status = _DIRECTIONS.get(text_of(found.get("transferType")).lower())
-    if status is None:
-        raise ValueError("transferType is neither in nor out")
-    amount_text = amount_text_of(found.get("transferAmount"))
-    code = text_of(found.get("code")).strip()
-    return Claim(
-        transaction=str(int(transaction)),
-        status=status,
-        # Money that goes out pays no fee, whatever its text says.
-        reference=code[:KEY_CHARS_MAX] if code and status == "credit" else None,
-        amount_vnd=whole_vnd(amount_text),
-        amount_text=amount_text,
-        happened_at=spaced_time(text_of(found.get("transactionDate"))),
-        kind="feed",
-        memo=text_of(found.get("content")) or text_of(found.get("description")),
-        bank_reference=text_of(found.get("referenceCode")) or None,
-        own_account=text_of(found.get("accountNumber")) or None,
-        virtual_account=text_of(found.get("subAccount")) or None,
-        bank_brand=text_of(found.get("gateway")) or None,
-    )
+    return _gateway_claim(found) if mode == SECRET_KEY else feed_claim(found)
 
 
 def _gateway_claim(found: Mapping[str, object]) -> Claim:

@@ -105,7 +105,10 @@ def _answers() -> str:
     rows = [f"| outcome | what it means | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]
     for outcome in Outcome:
         answers = [CATALOG[name].answer(outcome, call) for name in names]
-        told = " | ".join(f"{one.status} `{one.body.decode()}`" for one in answers)
+        told = " | ".join(
+            f"{one.status} `{one.body.decode()}`" if one.body else f"{one.status}"
+            for one in answers
+        )
         rows.append(f"| `{outcome.value}` | {OUTCOMES[outcome]} | {told} |")
     return "\n".join(rows) + "\n"
 

@@ -149,7 +149,9 @@ def _event(delivery: Delivery, claim: Claim, directory: Directory, sealer: Seale
     sighting = None
     if claim.amount_vnd is not None and claim.status in MONEY_STATUSES:
         common = _Common(event_id, book_id, claim.amount_vnd, happened_at, transaction)
-        if claim.kind == "gateway":
+        # A link that is paid straight to our account: other windows tell of the same transfer.
+        to_our_account = claim.status == "paid" and account is not None
+        if claim.kind == "gateway" and not to_our_account:
             sighting = _gateway_sighting(common, merchant, claim)
         else:
             account_id = account.id if account else None
@@ -199,15 +201,18 @@ def _gateway_sighting(common: _Common, merchant: Merchant, claim: Claim) -> Sigh
 def _feed_sighting(
     common: _Common, merchant: Merchant, claim: Claim, account_id: int | None, sealer: Sealer
 ) -> Sighting:
+    """A transfer on an account; a gateway's order names it better than any text."""
     name = f"{merchant.provider}/{merchant.merchant}"
+    known_as = _known_as(claim, common.transaction)
     found = evidence.read(
         common.book_id,
         sealer,
         claim.memo,
         codes=(claim.reference,),
-        bank_references=(claim.bank_reference,),
+        bank_references=(claim.bank_reference, known_as),
     )
-    incoming = claim.status == "credit"
+    incoming = claim.status in {"credit", "paid"}
+    order = claim.reference if claim.kind == "gateway" else None
     return Sighting(
         id=common.id,
         book_id=common.book_id,
@@ -221,12 +226,19 @@ def _feed_sighting(
         provider=merchant.provider,
         external_id=common.transaction,
         traces=found.traces,
-        reference=found.reference if incoming else None,
+        known_as=evidence.trace(known_as) if known_as else None,
+        reference=(order or found.reference) if incoming else None,
         bank_account_id=account_id,
         merchant=name,
         merchant_id=merchant.id,
         tokens=found.tokens if incoming else (),
     )
+
+
+def _known_as(claim: Claim, transaction: str) -> str | None:
+    """How this window would tell the same transfer again, where it goes by the bank's numbers."""
+    is_the_banks = bool(claim.scope) and claim.bank_reference == claim.transaction
+    return f"{transaction}@{claim.scope}" if is_the_banks else None
 
 
 def event_row(

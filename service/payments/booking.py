@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
@@ -65,13 +66,25 @@ def fold(
     Of a statement the lines that name their movement go first: what is left is then unsure less
     often. (Calls keep their order of arrival; a file has none.) The results are in the order given.
     """
-    told = list(sightings)
+    told = [_by_our_reference(sighting, world) for sighting in sightings]
     turns = sorted(range(len(told)), key=lambda turn: not joining.is_named(told[turn], world))
     booked: dict[int, Booked] = {}
     for turn in turns:
         booked[turn] = _take(told[turn], world, effects, now)
         effects.saw(told[turn], booked[turn])
     return [booked[turn] for turn in range(len(told))]
+
+
+def _by_our_reference(sighting: Sighting, world: World) -> Sighting:
+    """The sighting with our reference where it names an order as its provider calls it.
+
+    Another window's text holds our reference: by that the two are compared.
+    """
+    request = world.requests.get(sighting.reference) if sighting.reference else None
+    if request is None or request.reference == sighting.reference:
+        return sighting
+    world.requests.setdefault(request.reference, request)
+    return msgspec.structs.replace(sighting, reference=request.reference)
 
 
 def _take(sighting: Sighting, world: World, effects: Effects, now: datetime) -> Booked:
@@ -174,6 +187,7 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
             became = _explain(sighting, movement, world, effects)
     movement.seen.append(_seen(sighting))
     movement.dossiers |= sighting.dossiers
+    world.learn(movement)
     return Booked(
         sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=False
     )

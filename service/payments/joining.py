@@ -1,9 +1,10 @@
 """Join a sighting to the movement it reports, if it is one that another window already told.
 
-Within one window two sightings are two movements. Between windows they are joined by own account,
-direction, amount, bank reference and date (a day either way), with multiplicity: as many in one
-window as in the other. Where that is not one-to-one the answer is "unsure", and nothing is
-credited a second time until a person decides (outcome table of DESIGN; MATCHING 2.0).
+Within one window two sightings are two movements, unless it goes by the bank's numbers and tells
+one of them twice. Between windows they are joined by own account, direction, amount, bank reference
+and date (a day either way), with multiplicity: as many in one window as in the other. Where that is
+not one-to-one the answer is "unsure", and nothing is credited a second time until a person decides
+(outcome table of DESIGN; MATCHING 2.0).
 """
 
 import re
@@ -22,13 +23,17 @@ def join(sighting: Sighting, world: World) -> Movement | Literal["new", "unsure"
     """The movement this sighting reports, or "new", or "unsure".
 
     A gateway's own transaction number names its movement whatever the amount says: two amounts of
-    one transaction are one movement, and the caller sees the difference.
+    one transaction are one movement, and the caller sees the difference. So does the number of a
+    transfer by which its window would tell it again.
     """
     if sighting.view == "callback":
         traced = (world.traced(sighting.book_id, sighting.origin, t) for t in sighting.traces)
         return next((movement for movement in traced if movement is not None), "new")
     if sighting.view == "counter":
         return "new"
+    told = _told_by_itself(sighting, world) if sighting.known_as else None
+    if told is not None:
+        return told
     like = world.like(sighting.book_id, sighting.origin, sighting.direction, sighting.amount_vnd)
     return _among(sighting, [movement for movement in like if _may_be(sighting, movement)])
 
@@ -42,6 +47,29 @@ def is_named(sighting: Sighting, world: World) -> bool:
         return True
     like = world.like(sighting.book_id, sighting.origin, sighting.direction, sighting.amount_vnd)
     return any(_may_be(sighting, m) and m.traces.intersection(sighting.traces) for m in like)
+
+
+def _told_by_itself(sighting: Sighting, world: World) -> Movement | Literal["unsure"] | None:
+    """What this very window told before of the transfer with this number; None: nothing.
+
+    The same number under the same scope is the same money, whatever the amount says. Under another
+    scope it is the same where amount and day agree too: two connections of a feed to one account.
+    On the day before or after nobody can be sure.
+    """
+    number, _, _ = (sighting.known_as or "").rpartition("@")
+    known = world.traced(sighting.book_id, sighting.origin, sighting.known_as or "")
+    if known is not None and _days_apart(sighting, known) <= DAYS_APART_MAX:
+        return known if known.direction == sighting.direction else "unsure"
+    like = world.like(sighting.book_id, sighting.origin, sighting.direction, sighting.amount_vnd)
+    days = {
+        seen.happened_on: movement
+        for movement in reversed(like)
+        for seen in movement.seen
+        if seen.seen_by == sighting.seen_by
+        and number in seen.traces
+        and abs(seen.happened_on - sighting.happened_on) <= DAYS_APART_MAX
+    }
+    return days.get(sighting.happened_on, "unsure") if days else None
 
 
 def _among(sighting: Sighting, others: list[Movement]) -> Movement | Literal["new", "unsure"]:

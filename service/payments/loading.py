@@ -58,6 +58,8 @@ def join_keys(sightings: Iterable[Sighting]) -> set[int]:
             keys.update(lock_key("trace", seen.book_id, seen.origin, t) for t in seen.traces)
         elif seen.view != "counter":
             keys.add(lock_key("amount", seen.book_id, seen.origin, seen.amount_vnd))
+            if seen.known_as:  # it may be told once more with another amount
+                keys.add(lock_key("trace", seen.book_id, seen.origin, seen.known_as))
     return keys
 
 

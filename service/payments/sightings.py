@@ -42,7 +42,9 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     stands outside: `merchant:vnpay/HUE1`, `account:7`, `counter:cash`. `seen_by` is the window;
     within one window two sightings are two movements. `traces` are bank references or the
     provider's transaction. `peers` counts the like sightings of the same window that are still to
-    come, this one included (known for a file, 1 for a call).
+    come, this one included (known for a file, 1 for a call). `known_as` is the one of its traces,
+    `number@scope`, by which this very window would tell the same money again: set where the number
+    is the bank's own, and one window may tell it under two scopes (connections, payment links).
     """
 
     id: UUID
@@ -57,6 +59,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     external_id: str
     traces: tuple[str, ...] = ()
+    known_as: str | None = None
     reference: str | None = None
     held_by_provider: bool = False
     bank_account_id: int | None = None

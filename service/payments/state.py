@@ -182,6 +182,10 @@ class World:
         self.movements.append(movement)
         key = (movement.book_id, movement.origin, movement.direction, movement.amount_vnd)
         self._like.setdefault(key, []).append(movement)
+        self.learn(movement)
+
+    def learn(self, movement: Movement) -> None:
+        """Find a movement by the traces of its sightings from now on."""
         for trace in movement.traces:
             self._traced.setdefault((movement.book_id, movement.origin, trace), movement)
 

@@ -1,0 +1,184 @@
+"""The recorded requests of every provider with their verdicts: one format, one reader.
+
+Files are `vectors/<provider>*.json`. The names of keys differ from one provider to the next: what
+an adapter calls a credential is one, a few names mean the merchant, and the rest are secrets.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from providers import Call, Outcome, Provider, Secret, Terms
+from providers.catalog import CATALOG
+from tests.providers.answers import ECHOED
+from tests.providers.spoken import NOW
+
+FOLDER: Final = Path(__file__).parent / "vectors"
+MERCHANT_NAMES: Final = frozenset({"tmn_code", "partner_code", "app_id", "merchant"})
+CALL_KINDS: Final = ("ipn", "ipn_pg", "ipn_v1")
+FREE_TEXTS: Final = frozenset({"Message", "message", "MoTaLoi", "return_message", "desc"})
+"""Names of texts for people beside a code that carries the meaning."""
+
+REASONS: Final[Mapping[str, str]] = {
+    "bad_signature": "forged",
+    "missing_signature": "forged",
+    "bad_token": "forged",
+    "stale": "stale",
+}
+STATUSES: Final[Mapping[str, str]] = {"suspected": "held"}
+"""Words of the recordings that are others here."""
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """The verdict a vector carries."""
+
+    valid: bool | None
+    reason: str | None = None
+    status: str | None = None
+    order_id: str | None = None
+    amount_vnd: int | None = None
+    provider_txn_id: str | None = None
+    bank_reference: str | None = None
+    ack: dict[str, object] | None = None
+    transactions: list[dict[str, object]] | None = None
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What the service knew when a vector's call came."""
+
+    order_amount_vnd: int | None = None
+    order_state: str | None = None
+
+
+class Vector(msgspec.Struct, frozen=True):
+    """A recorded request with its verdict."""
+
+    name: str
+    kind: str
+    method: str
+    expect: Expected
+    path_query: str | None = None
+    headers: dict[str, str] | None = None
+    body: str | None = None
+    secrets: dict[str, str | int] | None = None
+    auth: str | None = None
+    clock_s: int | None = None
+    clock_ms: int | None = None
+    context: Context | None = None
+    canonical: str | None = None
+    provider: str = ""
+
+    @property
+    def adapter(self) -> Provider:
+        """Who is to read it."""
+        return CATALOG[self.provider]
+
+    @property
+    def call(self) -> Call:
+        """The request as the edge of the service would hand it in."""
+        path, _, query = (self.path_query or "").partition("?")
+        return Call(
+            method=self.method,
+            path=path,
+            raw_query=query.encode(),
+            headers=tuple((self.headers or {}).items()),
+            body=(self.body or "").encode(),
+        )
+
+    @property
+    def mode(self) -> str:
+        """How the call proves itself: as recorded, by its kind, or in the one strong way."""
+        modes = self.adapter.modes
+        told = self.auth or self.kind.removeprefix("ipn").removeprefix("_")
+        if told in modes:
+            return told
+        strong = sorted(modes - self.adapter.weak_modes) or sorted(modes)
+        return strong[0]
+
+    @property
+    def terms(self) -> Terms:
+        """The merchant's terms at that time."""
+        names = self.adapter.credentials
+        merchant, secrets, credentials = "any", [], {}
+        for name, value in (self.secrets or {}).items():
+            if name in MERCHANT_NAMES:
+                merchant = str(value)
+            elif name in names:
+                credentials[name] = Secret(str(value))
+            else:
+                secrets.append(Secret(str(value)))
+        return Terms(
+            merchant=merchant, secrets=tuple(secrets), credentials=credentials, mode=self.mode
+        )
+
+    @property
+    def now(self) -> datetime:
+        """The clock by which its freshness is judged."""
+        if self.clock_ms is not None:
+            return datetime.fromtimestamp(self.clock_ms / 1000, UTC)
+        return NOW if self.clock_s is None else datetime.fromtimestamp(self.clock_s, UTC)
+
+    @property
+    def status(self) -> str | None:
+        """The status it tells, in our words."""
+        return STATUSES.get(self.expect.status or "", self.expect.status)
+
+    def outcome(self, status: str, amount_vnd: int | None, *, is_test: bool = False) -> Outcome:
+        """The outcome that the context of a valid call asks for."""
+        context = self.context or Context()
+        if is_test:
+            return Outcome.TEST
+        if context.order_state == "paid":
+            return Outcome.REPEAT_OF_PAID
+        if context.order_state not in {None, "pending"}:
+            return Outcome.REPEAT
+        if status not in {"paid", "credit"}:
+            return Outcome.NOTED
+        if context.order_amount_vnd not in {None, amount_vnd}:
+            return Outcome.AMOUNT_DIFFERS
+        return Outcome.BOOKED
+
+
+def vectors(provider: str, *kinds: str) -> list[Vector]:
+    """The recorded requests of a provider, of the given kinds or of all."""
+    found: list[Vector] = []
+    for path in sorted(FOLDER.glob(f"{provider}*.json")):
+        rows = msgspec.convert(json.loads(path.read_bytes()), list[Vector])
+        found += [msgspec.structs.replace(one, provider=provider) for one in rows]
+    return [one for one in found if not kinds or one.kind in kinds]
+
+
+def everything(*kinds: str) -> list[Vector]:
+    """The same of all providers of the catalogue."""
+    return [one for name in CATALOG for one in vectors(name, *kinds)]
+
+
+def acknowledged(vector: Vector, status: int, body: bytes) -> None:
+    """Hold an answer against the recorded one, where one was recorded."""
+    wanted = vector.expect.ack
+    if wanted is None:
+        return
+    if "http_status" in wanted:
+        assert status == wanted["http_status"]
+        wanted_body = wanted.get("body")
+    else:
+        wanted_body = wanted
+    if not isinstance(wanted_body, dict):
+        assert body.decode() == str(wanted_body or "")
+        return
+    found, sent = json.loads(body), _sent(vector)
+    for name, value in wanted_body.items():
+        if name not in FREE_TEXTS:
+            assert found[name] == (sent[name] if value == ECHOED else value), name
+
+
+def _sent(vector: Vector) -> dict[str, object]:
+    try:
+        found = json.loads(vector.body or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
