@@ -11,6 +11,7 @@ _NAMES: Final = (
     "vnpay",
     "sepay",
     "dvcqg",
+    "sandbox",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 
