@@ -15,6 +15,7 @@ _NAMES: Final = (
     "payos",
     "casso",
     "dvcqg",
+    "sandbox",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 
