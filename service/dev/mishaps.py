@@ -5,20 +5,18 @@ Pure: says what is sent, and sends nothing.
 
 import random
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from providers import Call, Secret, Terms
-from providers.signing_as import Payment, vnpay_ipn
+from providers import Call, Terms
+from providers.acting import Acts, Payment
+from service.dev.provider.knobs import false_terms
 
 COPIES_MAX: Final = 3
 SHORT_BY_VND: Final = 5_000
 OVER_BY_VND: Final = (1_000, 5_000, 20_000)
-NOT_THE_SECRET: Final = Secret("this-is-not-the-secret-of-anybody")
-SUSPECTED_FRAUD: Final = "07"
-GATEWAY_FAILED: Final = ("24", "02")
-"""The payer turned back: response code, transaction status."""
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,38 +71,43 @@ def other_amount(dice: random.Random, amount_vnd: int) -> int:
 
 def forged(terms: Terms) -> Terms:
     """Terms of somebody who does not know the secret."""
-    return msgspec.structs.replace(terms, secrets=[NOT_THE_SECRET])
+    return false_terms(terms)
 
 
-def gateway_calls(
-    dice: random.Random, payment: Payment, terms: Terms, mishap: str
-) -> Sequence[Call]:
-    """The IPNs about `payment`, in the order in which they are sent."""
-    true = vnpay_ipn(payment, terms)
-    calls = [true]
+class Happened(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one payment: what the provider remembers, and the calls it sends."""
+
+    payments: Sequence[Payment]
+    calls: Sequence[Call]
+
+
+def at_gateway(
+    dice: random.Random, payment: Payment, acts: Acts, terms: Terms, mishap: str, *, now: datetime
+) -> Happened:
+    """Payments and calls in the order in which they happen; the clock of signatures is `now`.
+
+    What a provider has no callback for does not happen: then all goes well.
+    """
     replace = msgspec.structs.replace
+    payments = [payment]
+    false: Sequence[Call] = ()
+    copies = 0 if mishap == "lost" else 1
     match mishap:
         case "duplicate":
-            calls = [true] * dice.randint(2, COPIES_MAX + 1)
+            copies = dice.randint(2, COPIES_MAX + 1)
         case "forged_first":
-            calls = [vnpay_ipn(payment, forged(terms)), true]
-        case "lost":
-            calls = []
+            false = (acts.call_as_provider(payment, forged(terms), now),)
         case "wrong_amount":
-            odd = replace(payment, amount_vnd=other_amount(dice, payment.amount_vnd))
-            calls = [vnpay_ipn(odd, terms)]
+            payments = [replace(payment, amount_vnd=other_amount(dice, payment.amount_vnd))]
         case "failed_first":
-            code, status = GATEWAY_FAILED
-            failed = replace(
-                payment, transaction="0", response_code=code, transaction_status=status
-            )
-            calls = [vnpay_ipn(failed, terms), true]
+            failed = replace(payment, transaction=f"{payment.transaction}8", status="cancelled")
+            payments = [failed, payment]
         case "held":
-            code = SUSPECTED_FRAUD
-            calls = [
-                vnpay_ipn(replace(payment, response_code=code, transaction_status=code), terms)
-            ]
+            payments = [replace(payment, status="held")]
         case "twice":
-            again = replace(payment, transaction=f"{payment.transaction}9")
-            calls = [true, vnpay_ipn(again, terms)]
-    return calls
+            payments = [payment, replace(payment, transaction=f"{payment.transaction}9")]
+    try:
+        calls = [acts.call_as_provider(one, terms, now) for one in payments]
+    except ValueError:
+        payments, calls = [payment], [acts.call_as_provider(payment, terms, now)]
+    return Happened(payments=payments, calls=[*false, *calls * copies])

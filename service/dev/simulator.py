@@ -21,7 +21,7 @@ from service.dev.demo_file import BANK_NAME, DemoProblem
 from service.dev.dossiers import Desk
 from service.dev.guard import running_demo
 from service.dev.mishaps import Rates
-from service.dev.town import Town
+from service.dev.town import Town, Transfer
 from service.dev.units import UNITS, Unit
 
 FIRST_NUMBER: Final = 5_001
@@ -79,18 +79,24 @@ class Simulator:
         if not owed.notice.outstanding_vnd:
             return
         by_gateway = town.dice.random() < GATEWAY_SHARE
-        request = await town.request(owed, "vnpay" if by_gateway else "vietqr")
+        request = await town.request(owed, town.gateway(unit) if by_gateway else "vietqr")
         now = datetime.now(UTC)
         mishap = mishaps.cast(town.dice, self._rates, feed=not by_gateway)
         if by_gateway:
-            await town.pay_at_gateway(request.reference, request.amount_vnd, now, mishap)
+            await town.pay_at_gateway(request, now, mishap)
+            landed, town.landed = town.landed, []
+            for transfer in landed:
+                await self._seen_at_the_bank(transfer)
             return
         person = owed.dossier.person
         text = people.typed(town.dice, request.reference, person)
         memo = people.wrapped(town.dice, text, person, now, unit.account)
         for transfer in town.transfer(unit, request.amount_vnd, now, memo, mishap):
-            town.bank.add([transfer.moved])
-            await town.tell(transfer)
+            await self._seen_at_the_bank(transfer)
+
+    async def _seen_at_the_bank(self, transfer: Transfer) -> None:
+        self._town.bank.add([transfer.moved])
+        await self._town.tell(transfer)
 
     def _desk(self, unit: Unit) -> Desk:
         """Today's desk of a unit; a full one goes on with the numbers of the next run."""

@@ -7,21 +7,28 @@ decided by the callers: service.dev.demo for the past days, service.dev.simulato
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
 
-from providers import Secret, Terms
-from providers.signing_as import BankTransfer, Payment, sepay_webhook
+from providers import Call, MakesCheckout, NamesOrders, Secret, Terms
+from providers.acting import Order, Payment, ReadsOwnLinks
+from providers.catalog import CATALOG
+from providers.signing_as import BankTransfer, sepay_webhook
 from service.dev import mishaps
 from service.dev.bank import Bank, BankMovement
+from service.dev.channels import GATEWAYS, served_books
 from service.dev.client import Client
 from service.dev.demo_file import DemoFile, DemoMerchant
 from service.dev.dossiers import Dossier
-from service.dev.units import Unit
+from service.dev.provider.actor import acting
+from service.dev.provider.serving import Running
+from service.dev.units import UNITS, Unit
 
 AT_ONCE: Final = 16
 NUMBERS_BEGIN_S: Final = 1_700_000_000
@@ -29,6 +36,9 @@ NUMBERS_BEGIN_S: Final = 1_700_000_000
 NUMBERS_PER_RUN: Final = 1_000_000
 FEED_KEEPS_QUIET: Final = 0.03
 """Share of transfers that a feed tells without the bank's reference."""
+
+CODES: Final = ("RspCode", "return_code", "MaLoi")
+"""Where providers read whether a call was taken, beside its HTTP status."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,7 +56,10 @@ class Request(msgspec.Struct, kw_only=True):
     """A way to pay, as far as the demo needs it."""
 
     reference: str
+    numeric_reference: int
+    provider: str
     amount_vnd: int
+    redirect_url: str | None = None
 
 
 class Owed(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,17 +83,43 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 class Town:
     """Callers of one service; give it equal dice and it does equal things."""
 
-    def __init__(self, client: Client, demo: DemoFile, bank: Bank, dice: random.Random) -> None:
-        """Numbers of providers begin at the present second."""
+    def __init__(
+        self,
+        client: Client,
+        demo: DemoFile,
+        bank: Bank,
+        dice: random.Random,
+        street: Mapping[str, Running] = MappingProxyType({}),
+    ) -> None:
+        """Numbers of providers begin at the present second.
+
+        `street` are the simulated providers of this process; without them citizens pay only where
+        a link of ours leads.
+        """
         self.client = client
         self.bank = bank
         self.dice = dice
         self.tally: Counter[str] = Counter()
+        self.landed: list[Transfer] = []
+        """What was paid at a gateway and landed on an account: the bank has yet to tell of it."""
         begun = int(datetime.now(UTC).timestamp()) - NUMBERS_BEGIN_S
         self._begun = begun
         self._number = begun * NUMBERS_PER_RUN
-        self._gateway = demo.merchants["vnpay"]
+        self._street = street
+        self._gateways = {
+            name: terms(demo.merchants[name]) for name in GATEWAYS if name in demo.merchants
+        }
         self._feeds = {one.merchant: one for one in demo.merchants_of("sepay")}
+
+    def gateway(self, unit: Unit) -> str:
+        """The gateway that the next citizen of a unit chooses."""
+        open_ = [
+            name
+            for name in self._gateways
+            if unit.book.book_id in served_books(name)
+            and (name in self._street or isinstance(CATALOG[name], MakesCheckout))
+        ]
+        return self.dice.choices(open_, [GATEWAYS[name].share for name in open_])[0]
 
     def number(self) -> int:
         """A number that no provider gave before."""
@@ -143,25 +182,38 @@ class Town:
         await self.client.ask("POST", path, Notice, body={"reason": "Người nộp rút hồ sơ"})
         self.tally["cancelled"] += 1
 
-    async def pay_at_gateway(
-        self, reference: str, amount_vnd: int, at: datetime, mishap: str
-    ) -> None:
-        """A citizen pays at VNPAY, which calls us, with whatever goes wrong."""
-        number = self.number()
+    async def pay_at_gateway(self, request: Request, at: datetime, mishap: str) -> None:
+        """A citizen pays at the request's gateway, which calls us, with whatever goes wrong."""
+        name = request.provider
+        agreed = self._gateways[name]
+        _, acts = acting(name)
+        now = datetime.now(UTC)
+        running = self._street.get(name)
+        order = _order(running, request, now) if running else None
+        code = order.order_code if order else request.reference
+        number = str(self.number())
+        document = self.document()
+        account = UNITS[0].account if GATEWAYS[name].to_account else ""
         payment = Payment(
-            reference=reference,
-            transaction=str(number),
-            amount_vnd=amount_vnd,
-            paid_at=at,
-            order_info=f"Nop phi le phi {reference}",
-            bank_code=self.dice.choice(("NCB", "VCB", "BIDV", "AGRIBANK", "TCB", "MBBANK")),
-            bank_reference=f"VNP{number}",
+            order_code=code,
+            transaction=document if account else number,
+            amount_vnd=request.amount_vnd,
+            paid_at=at.replace(microsecond=0),
+            scope=(order.provider_reference if order else "") or code,
+            memo=(order.description if order else "") or f"Nop phi le phi {request.reference}",
+            bank_reference=document if account else f"BANK{number}",
+            own_account=account,
+            bank_brand=self.dice.choice(("NCB", "VCB", "BIDV", "AGRIBANK", "TCB", "MBBANK")),
         )
-        calls = mishaps.gateway_calls(self.dice, payment, terms(self._gateway), mishap)
-        for call in calls:
-            self._answered("vnpay", await self.client.deliver(call))
-        if not calls:
-            self.tally["vnpay lost"] += 1
+        happened = mishaps.at_gateway(self.dice, payment, acts, agreed, mishap, now=now)
+        if running is not None:
+            running.actor.remember(happened.payments)
+        if account:
+            self.landed += [_landed(one) for one in happened.payments if one.status == "paid"]
+        for call in happened.calls:
+            self._answered(name, await self.client.deliver(call))
+        if not happened.calls:
+            self.tally[f"{name} lost"] += 1
 
     def transfer(
         self, unit: Unit, amount_vnd: int, at: datetime, memo: str, mishap: str = ""
@@ -217,10 +269,38 @@ class Town:
     def _answered(self, provider: str, response: httpx2.Response) -> None:
         """Count what a provider was answered."""
         word = str(response.status_code)
-        if provider == "vnpay" and response.is_success:
-            word = str(response.json()["RspCode"])
+        if response.content and response.headers.get("content-type", "").endswith("json"):
+            told = response.json()
+            word = str(next((told[code] for code in CODES if code in told), word))
         self.tally[f"{provider} calls"] += 1
         self.tally[f"{provider} {word}"] += 1
+
+
+def _order(running: Running, request: Request, now: datetime) -> Order | None:
+    """The order as the provider knows it: opened by the service, or by the citizen's link."""
+    actor = running.actor
+    if request.redirect_url and isinstance(actor.adapter, ReadsOwnLinks):
+        query = urlsplit(request.redirect_url).query
+        return actor.order_of_link(Call(method="GET", path="/", raw_query=query.encode()))
+    code = request.reference
+    if isinstance(actor.adapter, NamesOrders):
+        code = actor.adapter.order_code(request.reference, request.numeric_reference, now)
+    return actor.shop.orders.get(code)
+
+
+def _landed(payment: Payment) -> "Transfer":
+    """What the bank and its feed will tell of money that a gateway sent to our account."""
+    return Transfer(
+        unit=UNITS[0],
+        moved=BankMovement(
+            account=payment.own_account,
+            booked_at=payment.paid_at,
+            direction="in",
+            amount_vnd=payment.amount_vnd,
+            document=payment.bank_reference,
+            memo=payment.memo,
+        ),
+    )
 
 
 def terms(merchant: DemoMerchant) -> Terms:

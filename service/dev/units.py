@@ -56,9 +56,6 @@ UNITS: Final = (
     ),
 )
 
-VNPAY_MERCHANT: Final = "HUEDVC01"
-"""One terminal for both units; its clearing sits in the first one's book."""
-
 
 def unit_of(book_id: int) -> Unit:
     """The unit of a book; StopIteration for a book the demo does not have."""

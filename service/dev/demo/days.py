@@ -125,10 +125,13 @@ async def _prepare(town: Town, payment: Payment) -> Payment:
     if payment.way == "exempted":
         await town.exempt(owed)
         return payment
-    providers = {"gateway": "vnpay", "withdrawn": "vnpay", "transfer": "vietqr"}
-    if payment.way not in providers:
+    if payment.way == "transfer":
+        provider = "vietqr"
+    elif payment.way in {"gateway", "withdrawn"}:
+        provider = town.gateway(owed.dossier.unit)
+    else:
         return payment
-    request = await town.request(owed, providers[payment.way])
+    request = await town.request(owed, provider)
     if payment.way == "withdrawn":
         await town.cancel(owed)
     return msgspec.structs.replace(payment, request=request)
@@ -137,7 +140,7 @@ async def _prepare(town: Town, payment: Payment) -> Payment:
 async def pay_at_gateway(
     town: Town, payments: Sequence[Payment], days: Sequence[date], now: datetime
 ) -> int:
-    """Send VNPAY's calls about all gateway payments, and some about orders nobody knows."""
+    """Send the gateways' calls about all payments, and some about orders nobody knows."""
     rates = mishaps.Rates()
     chosen = [
         (payment, "" if payment.way == "withdrawn" else mishaps.cast(town.dice, rates, feed=False))
@@ -148,14 +151,19 @@ async def pay_at_gateway(
     async def pay(one: tuple[Payment, str]) -> None:
         payment, mishap = one
         if payment.request is not None:
-            request = payment.request
-            await town.pay_at_gateway(request.reference, request.amount_vnd, payment.at, mishap)
+            await town.pay_at_gateway(payment.request, payment.at, mishap)
 
     await each(chosen, pay)
     for day in days:
         for _ in range(UNKNOWN_ORDERS_A_DAY):
-            unknown = payment_reference.mint(UNITS[0].book.code, town.dice.randbytes(5))
-            await town.pay_at_gateway(unknown, 100_000, moment(town.dice, day, now), "")
+            reference = payment_reference.mint(UNITS[0].book.code, town.dice.randbytes(5))
+            unknown = Request(
+                reference=reference,
+                numeric_reference=payment_reference.numeric(reference),
+                provider="vnpay",
+                amount_vnd=100_000,
+            )
+            await town.pay_at_gateway(unknown, moment(town.dice, day, now), "")
     return len(chosen)
 
 
@@ -187,6 +195,8 @@ def transfers_of(town: Town, payments: Sequence[Payment], run: Days, now: dateti
     for unit in UNITS:
         for day in run.days:
             moved += _for_no_fee(town, unit, day, now)
+    moved += town.landed
+    town.landed = []
     # The bank writes down in the order of time, and so do its running balances.
     run.transfers = sorted(moved, key=lambda one: one.moved.booked_at)
     town.bank.add([one.moved for one in run.transfers])

@@ -20,8 +20,17 @@ from service.access import api_keys, staff
 from service.access.principals import Role, Scope
 from service.database import create_engine
 from service.dev import demo_file
+from service.dev.channels import (
+    CASSO_ACCOUNT,
+    CASSO_MERCHANT,
+    GATEWAYS,
+    Channel,
+    addresses,
+    served_books,
+)
 from service.dev.demo_file import DemoFile, DemoMerchant, DemoProblem, DemoStaff
-from service.dev.units import BIN, UNITS, VNPAY_MERCHANT, Unit
+from service.dev.provider import agreed
+from service.dev.units import BIN, UNITS, Unit
 from service.merchants import Merchant, NewMerchant
 from service.sealing import Sealer
 
@@ -53,6 +62,10 @@ BOOKS = sa.text("select count(*) from ledger.book")
 MARK = sa.text("""
     insert into service.installation (id, created_at, made_by) values (1, :now, 'demo')
 """)
+READDRESS = sa.text("""
+    update service.merchant set settings = settings || cast(:settings as jsonb)
+    where provider = :provider
+""")
 ACCOUNT = sa.text("""
     insert into service.bank_account (book_id, bin, number, holder_name, opened_at)
     values (:book_id, :bin, :number, :holder, :now)
@@ -77,8 +90,12 @@ async def made_by(connection: AsyncConnection) -> str | None:
     return None if found is None else str(found)
 
 
-async def ensure(database_url: str, master_key: bytes, data_dir: Path, base_url: str) -> Made:
+async def ensure(
+    database_url: str, master_key: bytes, data_dir: Path, base_url: str, street_url: str
+) -> Made:
     """Make or complete the installation and write `demo.json`.
+
+    `street_url` is where the simulated providers will be from now on.
 
     Raises DemoProblem where the database was created by somebody else.
     """
@@ -97,6 +114,9 @@ async def ensure(database_url: str, master_key: bytes, data_dir: Path, base_url:
             now = datetime.now(UTC)
             if maker is None:
                 await _build(connection, sealer, now)
+            for name in GATEWAYS:
+                settings = msgspec.json.encode(addresses(name, street_url)).decode()
+                await connection.execute(READDRESS, {"provider": name, "settings": settings})
             loaded = await reference_data.load(
                 connection, {unit.book.agency_code: unit.book.book_id for unit in UNITS}
             )
@@ -131,14 +151,40 @@ async def _build(connection: AsyncConnection, sealer: Sealer, now: datetime) -> 
             },
         )
         await merchants.add(connection, sealer, _feed(unit), now)
-    gateway = NewMerchant(
-        provider="vnpay",
-        merchant=VNPAY_MERCHANT,
+    for name, channel in GATEWAYS.items():
+        await merchants.add(connection, sealer, _gateway(name, channel), now)
+    await _second_account(connection, sealer, now)
+
+
+def _gateway(name: str, channel: Channel) -> NewMerchant:
+    """A merchant at a gateway, with keys as this provider writes them."""
+    drawn = agreed.fresh(name)
+    return NewMerchant(
+        provider=name,
+        merchant=channel.merchant,
         book_id=UNITS[0].book.book_id,
-        serves=[unit.book.book_id for unit in UNITS],
-        secrets=[_secret()],
+        serves=served_books(name),
+        mode=drawn.mode,
+        secrets=drawn.secrets,
+        credentials=drawn.credentials,
     )
-    await merchants.add(connection, sealer, gateway, now)
+
+
+async def _second_account(connection: AsyncConnection, sealer: Sealer, now: datetime) -> None:
+    """The account that Casso watches."""
+    unit = UNITS[1]
+    account = {"book_id": unit.book.book_id, "bin": BIN, "holder": unit.holder, "now": now}
+    await connection.execute(ACCOUNT, account | {"number": CASSO_ACCOUNT})
+    drawn = agreed.fresh("casso")
+    feed = NewMerchant(
+        provider="casso",
+        merchant=CASSO_MERCHANT,
+        book_id=unit.book.book_id,
+        mode=drawn.mode,
+        secrets=drawn.secrets,
+        credentials=drawn.credentials,
+    )
+    await merchants.add(connection, sealer, feed, now)
 
 
 def _feed(unit: Unit) -> NewMerchant:
@@ -205,6 +251,8 @@ async def _staff(
 def _shown(found: list[Merchant]) -> dict[str, DemoMerchant]:
     """The merchants by provider, as the file tells them."""
     watched = {unit.sepay_merchant: unit.account for unit in UNITS}
+    watched |= {CASSO_MERCHANT: CASSO_ACCOUNT}
+    watched |= {one.merchant: UNITS[0].account for one in GATEWAYS.values() if one.to_account}
     told: dict[str, list[DemoMerchant]] = {}
     for one in found:
         told.setdefault(one.provider, []).append(

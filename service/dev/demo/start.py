@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from service import settings as settings_
 from service.database import create_engine
 from service.dev import demo_file, starts
 from service.dev.bank import Bank
+from service.dev.channels import GATEWAYS, api_path
 from service.dev.client import Client
 from service.dev.demo import closing, days, installation, serving, summary
 from service.dev.demo.days import Days
@@ -25,8 +26,10 @@ from service.dev.demo.serving import ServiceProcess
 from service.dev.demo_file import DemoProblem
 from service.dev.mishaps import Rates
 from service.dev.postgres import OWNER, Server
+from service.dev.provider.serving import Plan, Running
+from service.dev.provider.street import street
 from service.dev.simulator import Simulator
-from service.dev.town import Town
+from service.dev.town import Town, terms
 from service.migrations import run as migrations
 
 LIVE_RATE_PER_S: Final = 0.25
@@ -45,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     log: Path
     say: Callable[[str], None]
     dossiers: int | None = None
+    street_port: int = 0
 
 
 class Steps:
@@ -75,7 +79,10 @@ def demo(options: Options) -> bool:
         )
     options.data_dir.mkdir(parents=True, exist_ok=True)
     port = serving.free_port(HOST, options.port)
-    options = msgspec.structs.replace(options, port=port)
+    wanted = options.street_port or (port + 1 if options.port else 0)
+    options = msgspec.structs.replace(
+        options, port=port, street_port=serving.free_port(HOST, wanted)
+    )
     steps = Steps(options.say)
     server = Server(options.data_dir / "postgres", say=options.say)
     try:
@@ -94,10 +101,10 @@ async def _demo(options: Options, server: Server, steps: Steps) -> bool:
             loop.add_signal_handler(one, task.cancel)
     held = True
     try:
-        async with _service(options, server, steps) as made:
-            held = await _days(options, server, steps, made)
+        async with _service(options, server, steps) as made, _street(options, steps, made) as there:
+            held = await _days(options, server, steps, made, there)
             if not options.once:
-                await _serve_on(options, made)
+                await _serve_on(options, made, there)
     except asyncio.CancelledError:
         options.say("Đã dừng / stopped: traffic, service, database.")
     return held
@@ -121,12 +128,47 @@ async def _service(options: Options, server: Server, steps: Steps) -> AsyncItera
         with steps.step("Đơn vị, danh mục, tài khoản / units, catalogues, accounts") as details:
             settings = settings_.load(environ)
             key = settings_.master_key(settings)
-            made = await installation.ensure(server.dsn(), key, options.data_dir, base_url)
+            made = await installation.ensure(
+                server.dsn(), key, options.data_dir, base_url, street_url(options)
+            )
             details.append(f"{made.agencies} cơ quan / agencies")
             details.append(f"{made.procedures} thủ tục / procedures")
         yield made
     finally:
         await asyncio.to_thread(process.stop)
+
+
+def street_url(options: Options) -> str:
+    """Where the simulated providers are, without a slash at the end."""
+    return f"http://{HOST}:{options.street_port}"
+
+
+@contextlib.asynccontextmanager
+async def _street(
+    options: Options, steps: Steps, made: Made
+) -> AsyncIterator[Mapping[str, Running]]:
+    """The demo's gateways, each as its provider: checkout pages, questions, refunds."""
+    plans = [
+        Plan(
+            provider=name,
+            terms=msgspec.structs.replace(
+                terms(made.demo.merchants[name]), api_address=api_path(name)
+            ),
+            callback_base=made.demo.base_url,
+            host=HOST,
+            port=options.street_port,
+        )
+        for name in GATEWAYS
+        if name in made.demo.merchants
+    ]
+    with steps.step("Đơn vị thanh toán mô phỏng / simulated providers") as details:
+        opened = street(plans)
+        there = await opened.__aenter__()
+        details.append(f"{street_url(options)}/<{'|'.join(there)}>")
+    try:
+        yield there
+    finally:
+        await opened.__aexit__(None, None, None)
 
 
 async def _refuse_foreign(server: Server, data_dir: Path) -> None:
@@ -146,7 +188,9 @@ async def _refuse_foreign(server: Server, data_dir: Path) -> None:
         )
 
 
-async def _days(options: Options, server: Server, steps: Steps, made: Made) -> bool:
+async def _days(
+    options: Options, server: Server, steps: Steps, made: Made, there: Mapping[str, Running]
+) -> bool:
     """The days of this start, from the dossiers to the proof and the summary."""
     number = starts.take(options.data_dir)
     dice = random.Random(SEED + number)
@@ -155,7 +199,7 @@ async def _days(options: Options, server: Server, steps: Steps, made: Made) -> b
     usual = days.DOSSIERS_A_DAY if made.new else days.LATER_RUN_DOSSIERS
     run = Days(days=days.business_days(now, first_run=made.new))
     async with Client(made.demo) as client:
-        town = Town(client, made.demo, bank, dice)
+        town = Town(client, made.demo, bank, dice, there)
         told = f"{run.days[0]:%d/%m/%Y} - {run.days[-1]:%d/%m/%Y}"
         with steps.step(f"Hồ sơ {told} / dossiers recorded") as details:
             owed = await days.record(town, run.days, number, options.dossiers or usual)
@@ -166,9 +210,10 @@ async def _days(options: Options, server: Server, steps: Steps, made: Made) -> b
         with steps.step("Tại quầy / at the counter") as details:
             taken = await days.take_at_counter(town, payments)
             details.append(f"{taken} biên nhận / receipts")
-        with steps.step("VNPAY gọi / VNPAY calls") as details:
+        with steps.step("Cổng thanh toán gọi / gateways call") as details:
             await days.pay_at_gateway(town, payments, run.days, now)
-            details.extend(_answers(town, "vnpay"))
+            for name in GATEWAYS:
+                details.extend(f"{name} {told}" for told in _answers(town, name))
         with steps.step("SePay gọi / SePay calls") as details:
             days.transfers_of(town, payments, run, now)
             await days.tell(town, run.transfers, late=False)
@@ -212,11 +257,12 @@ def _answers(town: Town, provider: str) -> list[str]:
     ]
 
 
-async def _serve_on(options: Options, made: Made) -> None:
+async def _serve_on(options: Options, made: Made, there: Mapping[str, Running]) -> None:
     """Keep signed traffic flowing, slowly, until the task is cancelled."""
     options.say("\n  Đang chạy, có giao dịch mới; Ctrl-C để dừng / serving with live traffic.")
     dice = random.Random()
     async with Client(made.demo) as client:
-        town = Town(client, made.demo, Bank(options.data_dir / demo_file.BANK_NAME), dice)
+        bank = Bank(options.data_dir / demo_file.BANK_NAME)
+        town = Town(client, made.demo, bank, dice, there)
         number = starts.take(options.data_dir)
         await Simulator(town, number, Rates()).run(LIVE_RATE_PER_S)

@@ -4,7 +4,7 @@ Sends nothing: `service.dev.provider.courier` does. Its memory ends with the pro
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -83,7 +83,7 @@ class Actor:
         if not isinstance(self.adapter, ReadsOwnLinks):
             raise ValueError("this provider has no links of ours")  # noqa: TRY004 # not a type
         order = self.adapter.order_of_link(call, self.terms, self.clock())
-        return self._open(order)
+        return self.open(order)
 
     def pay(self, new: NewPayment) -> Payment:
         """Let somebody pay, or fail to; the payment as the provider remembers it.
@@ -97,7 +97,7 @@ class Actor:
         if amount_vnd <= 0:
             raise ValueError("no amount, and no order that says one")
         if order is None and code and self.money == "paid":
-            order = self._open(Order(order_code=code, amount_vnd=amount_vnd, opened_at=now))
+            order = self.open(Order(order_code=code, amount_vnd=amount_vnd, opened_at=now))
         status = self.money if new.status == "money" else new.status
         self._number += 1
         payment = Payment(
@@ -118,6 +118,10 @@ class Actor:
         self.shop.payments.append(payment)
         return payment
 
+    def remember(self, payments: Sequence[Payment]) -> None:
+        """Keep payments that somebody else let happen."""
+        self.shop.payments += payments
+
     def call(self, payment: Payment, terms: Terms | None = None) -> Call | None:
         """The callback about a payment as it is signed now; None where the provider is silent."""
         try:
@@ -135,7 +139,7 @@ class Actor:
         self.shop.refunds[request_id] = msgspec.structs.replace(refund, state=state)
         return True
 
-    def _open(self, order: Order) -> Order:
+    def open(self, order: Order) -> Order:
         """Keep an order; opened again, it stays what it was."""
         if len(self.shop.orders) >= ORDERS_MAX:
             raise ValueError("too many orders; start the simulator again")

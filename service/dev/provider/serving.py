@@ -12,6 +12,7 @@ import msgspec
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
+from litestar.types import ASGIApp
 
 from providers import Terms
 from service.dev.demo_file import DemoProblem
@@ -56,28 +57,41 @@ class Running(msgspec.Struct, frozen=True):
 @contextlib.asynccontextmanager
 async def serving(plan: Plan) -> AsyncIterator[Running]:
     """Serve until the end of the block. DemoProblem where the port is taken."""
+    async with playing(plan) as (running, app), listening(plan, app):
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def playing(plan: Plan) -> AsyncIterator[tuple[Running, ASGIApp]]:
+    """A provider ready to act, and its application, on no port yet."""
     dice = random.Random(plan.seed)
     actor = Actor(plan.provider, plan.terms, dice, speed=plan.speed)
     actor.shop.page = plan.base_url + PAGES
     async with Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier:
-        server = Server(
-            create(actor, courier),
-            interface=Interfaces.ASGI,
-            address=plan.host,
-            port=plan.port,
-            log_level=LogLevels.error,
-            log_dictconfig=logs.GRANIAN,
-            websockets=False,
-        )
-        _refuse_taken(plan)
-        task = asyncio.create_task(server.serve())
-        try:
-            await _until_up(plan, task)
-            yield Running(plan, actor, courier)
-        finally:
-            stop: Callable[[], None] = server.stop
-            stop()
-            await task
+        yield Running(plan, actor, courier), create(actor, courier)
+
+
+@contextlib.asynccontextmanager
+async def listening(plan: Plan, app: ASGIApp) -> AsyncIterator[None]:
+    """Serve `app` where `plan` says. DemoProblem where the port is taken."""
+    server = Server(
+        app,
+        interface=Interfaces.ASGINL,  # there is nothing to open or close with it
+        address=plan.host,
+        port=plan.port,
+        log_level=LogLevels.error,
+        log_dictconfig=logs.GRANIAN,
+        websockets=False,
+    )
+    _refuse_taken(plan)
+    task = asyncio.create_task(server.serve())
+    try:
+        await _until_up(plan, task)
+        yield
+    finally:
+        stop: Callable[[], None] = server.stop
+        stop()
+        await task
 
 
 def _refuse_taken(plan: Plan) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers import Call, Rejected
+from providers.acting import Acts, Payment
 from providers.catalog import CATALOG
 from providers.contract import Secret, Terms
-from providers.signing_as import Payment
 from service import reference_data
 from service.dev import mishaps, people
 from service.dev.dossiers import Desk, choices
@@ -25,7 +25,11 @@ NOW = datetime(2026, 11, 20, 3, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 20)
 TERMS = Terms(merchant="HUEDVC01", secrets=[Secret("a secret of the demo")])
 PAYMENT = Payment(
-    reference="HUE010000000000", transaction="14000001", amount_vnd=100_000, paid_at=NOW
+    order_code="HUE010000000000",
+    transaction="14000001",
+    amount_vnd=100_000,
+    paid_at=NOW,
+    scope="HUE010000000000",
 )
 
 
@@ -94,7 +98,9 @@ def test_reference_data_is_consistent() -> None:
 @pytest.mark.parametrize("mishap", ["", *Rates().table])
 def test_gateway_calls_are_signed_as_vnpay_signs(mishap: str) -> None:
     """All calls are believed, but for the forged copy, which comes first."""
-    calls = mishaps.gateway_calls(random.Random(3), PAYMENT, TERMS, mishap)
+    vnpay = CATALOG["vnpay"]
+    assert isinstance(vnpay, Acts)
+    happened = mishaps.at_gateway(random.Random(3), PAYMENT, vnpay, TERMS, mishap, now=NOW)
     expected: dict[str, set[tuple[str, ...]]] = {
         "duplicate": {("paid",) * 2, ("paid",) * 3, ("paid",) * 4},
         "forged_first": {("forged", "paid")},
@@ -103,7 +109,9 @@ def test_gateway_calls_are_signed_as_vnpay_signs(mishap: str) -> None:
         "held": {("held",)},
         "twice": {("paid", "paid")},
     }
-    assert tuple(map(status, calls)) in expected.get(mishap, {("paid",)})
+    assert tuple(map(status, happened.calls)) in expected.get(mishap, {("paid",)})
+    remembered = 2 if mishap in {"twice", "failed_first"} else 1
+    assert len(happened.payments) == remembered
 
 
 @given(st.integers(0, 2**32), st.integers(1, 10**9))
