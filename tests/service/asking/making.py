@@ -7,7 +7,7 @@ catalogue: whatever provider acts and can be asked is taken along.
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -157,7 +157,8 @@ class World:
                 next_at = await connection.scalar(NEXT_AT)
             if next_at is None:
                 return rung
-            self.clock.now = max(self.clock.now, next_at)
+            # A little later, so that those asked for in one moment are asked about together.
+            self.clock.now = max(self.clock.now, next_at) + timedelta(seconds=20)
             await self.ask_all()
         raise AssertionError(f"still waiting after {rungs_max} rungs")
 
@@ -190,6 +191,7 @@ class World:
         Whether the provider takes the answer as "done".
         """
         actor = self.actors[provider]
+        self.clock.now = datetime.now(UTC)  # the intake's own clock judges how fresh it is
         call = actor.call(payment)
         assert call is not None
         query = f"?{call.raw_query.decode()}" if call.raw_query else ""
