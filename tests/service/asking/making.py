@@ -95,13 +95,18 @@ class World:
     """The service, its clock, and a provider for each name."""
 
     def __init__(
-        self, app: Litestar, engine: AsyncEngine, client: httpx2.AsyncClient, outbound: Outbound
+        self,
+        app: Litestar,
+        engine: AsyncEngine,
+        client: httpx2.AsyncClient,
+        clock: Clock,
+        outbound: Outbound,
     ) -> None:
         self.app = app
         self.engine = engine
         self.client = client
         self.outbound = outbound
-        self.clock = Clock()
+        self.clock = clock
         self.asker = self.worker()
         self.actors: dict[str, Actor] = {}
         self.peers: dict[str, Peer] = {}
@@ -130,6 +135,7 @@ class World:
             amount_vnd=amount_vnd,
             redirect_url=made["redirect_url"],
         )
+        self.clock.now = max(self.clock.now, datetime.now(UTC))
         self.open_link(request)
         return request
 
@@ -226,9 +232,10 @@ async def world_of(
 ) -> AsyncIterator[World]:
     """The world with these providers, each on a port of its own."""
     async with AsyncExitStack() as stack:
-        outbound = await stack.enter_async_context(Outbound(LIMITS))
-        app.state.outbound = outbound
-        made = World(app, engine, client, outbound)
+        clock = Clock()
+        outbound = Outbound(LIMITS, lambda: clock().timestamp())
+        app.state.outbound = await stack.enter_async_context(outbound)
+        made = World(app, engine, client, clock, outbound)
         for name in names:
             await _add(made, name, stack)
         yield made
