@@ -74,6 +74,7 @@ async def test_a_recorded_call_is_answered_as_recorded(
                 headers=vector.headers,
             )
             assert answer.status_code == status
+            assert ("content-length" in answer.headers) == (status != 204)
             assert (json.loads(answer.content) if answer.content else None) == body
     async with engine.connect() as connection:
         events = [tuple(row) for row in await connection.execute(EVENTS)]
