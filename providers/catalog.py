@@ -12,6 +12,7 @@ _NAMES: Final = (
     "sepay",
     "dvcqg",
     "sandbox",
+    "onepay",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 
