@@ -15,6 +15,8 @@ _NAMES: Final = (
     "payos",
     "casso",
     "dvcqg",
+    "sandbox",
+    "onepay",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 
