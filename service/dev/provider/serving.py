@@ -15,7 +15,8 @@ from granian.server.embed import Server
 
 from providers import Terms
 from service.dev.demo_file import DemoProblem
-from service.dev.provider.actor import Actor
+from service.dev.provider.actor import Actor, acting
+from service.dev.provider.addresses import addressed
 from service.dev.provider.courier import Courier
 from service.dev.provider.knobs import Knobs
 from service.dev.provider.routes import create
@@ -57,7 +58,9 @@ class Running(msgspec.Struct, frozen=True):
 async def serving(plan: Plan) -> AsyncIterator[Running]:
     """Serve until the end of the block. DemoProblem where the port is taken."""
     dice = random.Random(plan.seed)
-    actor = Actor(plan.provider, plan.terms, dice, speed=plan.speed)
+    adapter, _ = acting(plan.provider)
+    terms = addressed(adapter, plan.terms, plan.base_url)
+    actor = Actor(plan.provider, terms, dice, speed=plan.speed)
     actor.shop.page = plan.base_url + PAGES
     async with Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier:
         server = Server(
