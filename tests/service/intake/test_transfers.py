@@ -4,6 +4,7 @@ Invariants 3 and 5 of DESIGN: whatever the number and order of the windows that 
 """
 
 import itertools
+import random
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -281,6 +282,39 @@ async def test_a_group_gives_what_its_members_give(town: Town) -> None:
     ]
     assert set(await town.cases()) == {"UNDERPAYMENT"}
     assert [finding async for finding in prove(town.engine)] == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_many_transfers_of_one_amount_are_told_by_everybody_in_any_order(
+    town: Town, seed: int
+) -> None:
+    """Five reports of each of twelve equal transfers, shuffled and grouped: twelve bookings."""
+    dice = random.Random(seed)
+    made = await town.owed(12 * 25_000)
+    reports: list[tuple[str, Payment] | str] = []
+    for number in range(12):
+        reference = f"FT260710001{number:02d}"
+        reports += [
+            town.payos(made, 25_000, reference),
+            town.sepay(25_000, reference),
+            town.casso(25_000, reference),
+            town.casso(25_000, reference),
+            reference,
+        ]
+    dice.shuffle(reports)
+    group: list[tuple[str, Payment]] = []
+    for report in reports:
+        if isinstance(report, str):
+            await town.line(25_000, report)
+            continue
+        group.append(report)
+        if dice.random() < 0.4:
+            await town.told(*group)
+            group = []
+    await town.told(*group)
+    assert await town.movements() == [(25_000, 25_000, 0, 0, 5)] * 12
+    assert await town.paid(made) == (300_000, 0)
+    assert set(await town.cases()) <= {"UNDERPAYMENT"}
 
 
 async def test_a_feed_without_the_banks_reference_is_joined_by_ours(town: Town) -> None:
