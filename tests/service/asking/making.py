@@ -23,6 +23,7 @@ from providers.catalog import CATALOG
 from service import merchants
 from service.asking.asker import Asker
 from service.dev.provider.actor import Actor, NewPayment
+from service.dev.provider.addresses import addressed
 from service.merchants import NewMerchant
 from service.outbound import Limits, Outbound
 from service.sealing import Sealer
@@ -32,8 +33,6 @@ from tests.service.peer import Peer, serving
 
 SECRET: Final = "00112233445566778899AABBCCDDEEFF"
 """Fits every dialect, also those whose key is written in hex."""
-API_PATHS: Final = {"vnpay": "/merchant_webapi/api/transaction"}
-"""Where `api_address` is a whole address and not its beginning."""
 LIMITS: Final = Limits(
     connect_s=2, silence_s=1, whole_s=2, failures_max=3, again_after_s=0.01, again_after_max_s=0.02
 )
@@ -213,17 +212,16 @@ class World:
         return int(str(found))
 
 
-def terms_of(provider: str, api_address: str) -> Terms:
+def terms_of(provider: str, address: str) -> Terms:
     """Terms with a simulated provider; every credential it needs is there."""
     adapter = CATALOG[provider]
-    return Terms(
+    terms = Terms(
         merchant=f"HUE{provider.upper()}",
         secrets=(Secret(SECRET),),
         credentials={name: Secret(f"{name}-of-hue") for name in adapter.credentials},
         mode=min(adapter.modes - adapter.weak_modes or adapter.modes),
-        api_address=api_address,
-        pay_address=f"{api_address}/pay",
     )
+    return addressed(adapter, terms, address)
 
 
 @asynccontextmanager
@@ -249,7 +247,7 @@ async def _add(world: World, name: str, stack: AsyncExitStack) -> None:
 
     peer = await stack.enter_async_context(serving(serve))
     world.peers[name] = peer
-    terms = terms_of(name, peer.address + API_PATHS.get(name, ""))
+    terms = terms_of(name, peer.address)
     actor = Actor(name, terms, random.Random(7), clock=world.clock)
     actor.shop.page = f"{peer.address}/pages"
     actors[name] = actor
