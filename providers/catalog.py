@@ -16,6 +16,7 @@ _NAMES: Final = (
     "casso",
     "dvcqg",
     "sandbox",
+    "onepay",
 )
 """One line for each: a module of this name beside this one, whose `ADAPTER` speaks it."""
 

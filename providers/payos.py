@@ -25,7 +25,7 @@ from providers.payos_data import (
 )
 from providers.untrusted import KEY_CHARS_MAX, clean, json_object, whole_vnd
 
-BODY_BYTES_MAX = 65_536
+BODY_BYTES_MAX = 8_192
 """A webhook is about 900 bytes; a longer body is not read."""
 
 _JSON = "application/json"

@@ -90,8 +90,8 @@ class Zalopay(ZalopayActing):
             APP_USER: "The app_user of every order, since citizens are not named; doisoat.",
             ORDER_UNKNOWN: "The sub_return_code of a question about an order that ZaloPay does "
             "not know; -101 unless set, `none` for no code.",
-            REFUND_UNKNOWN: "The same for a question about a refund, where the pages contradict each "
-            "other. A wrong one makes us send a refund again, which ZaloPay does not repeat.",
+            REFUND_UNKNOWN: "The same for a question about a refund; ZaloPay's pages contradict "
+            "each other. A wrong one makes us send a refund again, which it does not repeat.",
             REFUND_AT_ONCE: "true: return_code 1 to a refund means that the money is given back. "
             "Otherwise it is under way until the question about it is answered with 1.",
         }

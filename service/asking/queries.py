@@ -63,15 +63,15 @@ RECORD: Final = sa.text("""
     returning id
 """)
 
-# Events stand in the merchant's own book, or that of the account they name; the questions of one
-# claim are few.
+# Events stand in the merchant's own book, or that of the account they name.
 HEARD: Final = sa.text("""
     select told.position, array_agg(distinct event.status) as statuses
-    from unnest(cast(:books as integer[]), cast(:merchants as integer[]),
-                cast(:references as text[]), cast(:order_codes as text[])) with ordinality
-        as told (book_id, merchant_id, reference, order_code, position)
+    from unnest(cast(:books as integer[]), cast(:own_books as integer[]),
+                cast(:merchants as integer[]), cast(:references as text[]),
+                cast(:order_codes as text[])) with ordinality
+        as told (book_id, own_book_id, merchant_id, reference, order_code, position)
     join service.event
-      on event.book_id = told.book_id and event.merchant_id = told.merchant_id
+      on event.book_id in (told.book_id, told.own_book_id) and event.merchant_id = told.merchant_id
      and event.reference in (told.reference, told.order_code)
     where event.status = any(cast(:final as text[]))
     group by told.position

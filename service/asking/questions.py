@@ -162,6 +162,7 @@ async def heard_of(connection: AsyncConnection, asked: Sequence[Question]) -> li
         queries.HEARD,
         {
             "books": [one.merchant_book_id for one in asked],
+            "own_books": [one.book_id for one in asked],
             "merchants": [one.merchant_id for one in asked],
             "references": [one.reference for one in asked],
             "order_codes": [one.order_code for one in asked],

@@ -196,10 +196,10 @@ def _calling_options() -> list[click.Parameter]:
 
 async def _serve(path: Path, provider: str, given: Mapping[str, Any]) -> None:
     """Serve until Ctrl-C."""
+    from service.dev import town
     from service.dev.provider import agreed
     from service.dev.provider.knobs import Knobs
     from service.dev.provider.serving import Plan, serving
-    from service.dev.town import terms
 
     base = given["callback_base"].rstrip("/")
     if base:
@@ -208,7 +208,7 @@ async def _serve(path: Path, provider: str, given: Mapping[str, Any]) -> None:
     else:
         demo = await _demo(path)
         base = demo.base_url
-        found = terms(agreed.of_demo(demo, provider, given["merchant"]))
+        found = town.terms(agreed.of_demo(demo, provider, given["merchant"]))
     plan = Plan(
         provider=provider,
         terms=found,
@@ -220,8 +220,12 @@ async def _serve(path: Path, provider: str, given: Mapping[str, Any]) -> None:
         seed=given["seed"],
         knobs=Knobs(**{name: given[name] for name in KNOBS}),
     )
-    async with serving(plan):
+    async with serving(plan) as running:
+        terms = running.actor.terms
         say(f"{provider} {found.merchant}: {plan.base_url} -> {base}  (Ctrl-C)")
+        for name in ("pay_address", "api_address"):
+            if getattr(terms, name):
+                say(f"  {name}={getattr(terms, name)}")
         await asyncio.Event().wait()
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from litestar.datastructures import State
 from litestar.enums import ScopeType
+from litestar.status_codes import HTTP_204_NO_CONTENT
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -85,14 +86,13 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 async def _send(send: Send, answer: Answer) -> None:
+    headers = [
+        (b"content-type", answer.media_type.encode("latin-1")),
+        (b"content-length", str(len(answer.body)).encode()),
+    ]
+    if answer.status == HTTP_204_NO_CONTENT:
+        headers = []  # RFC 9110, 8.6: such an answer must not even say that its body is empty
     await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": [
-                (b"content-type", answer.media_type.encode("latin-1")),
-                (b"content-length", str(len(answer.body)).encode()),
-            ],
-        }
+        {"type": "http.response.start", "status": answer.status, "headers": headers},
     )
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})

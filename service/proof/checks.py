@@ -17,4 +17,4 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     statement: sa.TextClause
     counts: str
     note: str = ""
-    params: dict[str, list[str]] = {}
+    params: dict[str, list[str] | str] = {}

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 import ledger.proof
 from ledger.proof import Finding
 from service.database import snapshot
-from service.proof import intake_checks, money_checks, notice_checks, other_checks
+from service.proof import asking_checks, intake_checks, money_checks, notice_checks, other_checks
 from service.proof.checks import Check
 
 FINDINGS_MAX: Final = 20
@@ -21,6 +21,7 @@ STATEMENT_TIMEOUT_S: Final = 3_600
 
 CHECKS: Final[tuple[Check, ...]] = (
     *intake_checks.CHECKS,
+    *asking_checks.CHECKS,
     *notice_checks.CHECKS,
     *other_checks.CHECKS,
     *money_checks.CHECKS,

@@ -11,6 +11,8 @@ from tests.mutation.base import NUMBERS, Operator, changed
 from tests.mutation.json_text import Node, Number, Pairs
 
 DEPTH: Final = 2_000
+HELD: Final = 0.7
+"""Share of changes that go into JSON held by a string, where there is some."""
 SEPARATORS: Final = "|&=.:,_"
 """What dialects put between the values that they sign."""
 
@@ -45,14 +47,24 @@ def _inside(
     """The change at the outermost object, or within a string that is itself JSON."""
     if isinstance(node, Pairs):
         for at, (key, value) in enumerate(node):
-            held = isinstance(value, str) and value.startswith("{") and dice.random() < 0.7
-            if held and isinstance(value, str):
-                inner = change(dice, json_text.parse(value))
+            held = _held(value) if dice.random() < HELD else None
+            if held is not None:
+                inner = change(dice, held)
                 if inner is None:
                     return None
-                pair = (key, json_text.write(inner))
-                return Pairs([*node[:at], pair, *node[at + 1 :]])
+                node[at] = (key, json_text.write(inner))
+                return node
     return change(dice, node)
+
+
+def _held(value: Node) -> Node | None:
+    """The JSON object that a string holds."""
+    if not isinstance(value, str) or not value.startswith("{"):
+        return None
+    try:
+        return json_text.parse(value)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _at_object(change: Callable[[random.Random, Pairs], None]) -> Operator:

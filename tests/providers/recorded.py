@@ -1,6 +1,6 @@
 """The recorded requests of every provider with their verdicts: one format, one reader.
 
-Files are `vectors/<provider>*.json`. The names of keys differ from one provider to the next: what
+Files are `vectors/<provider>.json`. The names of keys differ from one provider to the next: what
 an adapter calls a credential is one, a few names mean the merchant, and the rest are secrets.
 """
 
@@ -31,6 +31,14 @@ REASONS: Final[Mapping[str, str]] = {
 }
 STATUSES: Final[Mapping[str, str]] = {"suspected": "held"}
 """Words of the recordings that are others here."""
+
+
+BY_STATE: Final[Mapping[str | None, Outcome]] = {
+    "paid": Outcome.REPEAT_OF_PAID,
+    "already_recorded": Outcome.REPEAT,
+    "absent": Outcome.UNKNOWN_ORDER,
+}
+"""What the recordings say of an order, where that decides the answer."""
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -71,6 +79,8 @@ class Vector(msgspec.Struct, frozen=True):
     context: Context | None = None
     canonical: str | None = None
     provider: str = ""
+    merchant: str = ""
+    """Whom a request without a merchant of its own is about: the others' of the same file."""
 
     @property
     def adapter(self) -> Provider:
@@ -103,7 +113,7 @@ class Vector(msgspec.Struct, frozen=True):
     def terms(self) -> Terms:
         """The merchant's terms at that time."""
         names = self.adapter.credentials
-        merchant, secrets, credentials = "any", [], {}
+        merchant, secrets, credentials = self.merchant, [], {}
         for name, value in (self.secrets or {}).items():
             if name in MERCHANT_NAMES:
                 merchant = str(value)
@@ -127,15 +137,17 @@ class Vector(msgspec.Struct, frozen=True):
         """The status it tells, in our words."""
         return STATUSES.get(self.expect.status or "", self.expect.status)
 
+    def refusal(self, why: str) -> Outcome:
+        """The outcome of a call that is refused."""
+        return Outcome(why)
+
     def outcome(self, status: str, amount_vnd: int | None, *, is_test: bool = False) -> Outcome:
         """The outcome that the context of a valid call asks for."""
         context = self.context or Context()
         if is_test:
             return Outcome.TEST
-        if context.order_state == "paid":
-            return Outcome.REPEAT_OF_PAID
-        if context.order_state not in {None, "pending"}:
-            return Outcome.REPEAT
+        if context.order_state in BY_STATE:
+            return BY_STATE[context.order_state]
         if status not in {"paid", "credit"}:
             return Outcome.NOTED
         if context.order_amount_vnd not in {None, amount_vnd}:
@@ -145,11 +157,15 @@ class Vector(msgspec.Struct, frozen=True):
 
 def vectors(provider: str, *kinds: str) -> list[Vector]:
     """The recorded requests of a provider, of the given kinds or of all."""
-    found: list[Vector] = []
-    for path in sorted(FOLDER.glob(f"{provider}*.json")):
-        rows = msgspec.convert(json.loads(path.read_bytes()), list[Vector])
-        found += [msgspec.structs.replace(one, provider=provider) for one in rows]
-    return [one for one in found if not kinds or one.kind in kinds]
+    path = FOLDER / f"{provider}.json"
+    rows = msgspec.convert(json.loads(path.read_bytes()), list[Vector]) if path.exists() else []
+    named = {name: value for one in rows for name, value in (one.secrets or {}).items()}
+    merchant = next((str(named[name]) for name in MERCHANT_NAMES if name in named), "any")
+    return [
+        msgspec.structs.replace(one, provider=provider, merchant=merchant)
+        for one in rows
+        if not kinds or one.kind in kinds
+    ]
 
 
 def everything(*kinds: str) -> list[Vector]:

@@ -27,6 +27,7 @@ from providers.acting import Acts, Order, Payment, Shop
 from providers.catalog import CATALOG
 from service.dev.demo_file import DemoProblem
 from service.dev.provider.actor import money_status
+from service.dev.provider.addresses import addressed
 from service.references import payment_reference
 
 NOW: Final = datetime(2026, 3, 12, 3, 15, 35, tzinfo=UTC)
@@ -42,7 +43,8 @@ OTHER_KEYS: Final = (
     Secret("00112233445566778899AABBCCDDEEFF0011223344556677"),
     Secret("whsec_00112233445566778899AABBCCDDEEFF0011223344556677"),
 )
-PAGE: Final = "http://127.0.0.1:9100/pages"
+BASE: Final = "http://127.0.0.1:9100"
+PAGE: Final = f"{BASE}/pages"
 
 
 class Spoken(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +196,7 @@ def _spoken(name: str, provider: Provider, mode: str) -> Spoken:
     problem = DemoProblem("no key")
     for key in KEYS:
         terms = Terms(merchant=MERCHANT, secrets=(key,), credentials=credentials, mode=mode)
+        terms = addressed(provider, terms, BASE)
         try:
             money = money_status(provider, provider, terms, NOW)
         except DemoProblem as failed:

@@ -82,6 +82,11 @@ class Courier:
         """Deliveries under way, the waits before a retry included."""
         return len(self._tasks)
 
+    async def quiet(self) -> None:
+        """Wait until nothing is under way any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def tell(self, payment: Payment, *, quiet: bool = False) -> Told:
         """Begin to tell of a payment; needs a running loop. ValueError where too many wait."""
         if len(self._tasks) >= UNDER_WAY_MAX:
@@ -131,7 +136,7 @@ class Courier:
         held = _Held(left=others)
         self._held.append(held)
         try:
-            async with asyncio.timeout(HELD_BACK_MAX_S / self.actor.speed):
+            async with asyncio.timeout(HELD_BACK_MAX_S):
                 await held.go.wait()
         except TimeoutError:
             self.counts["not_overtaken"] += 1

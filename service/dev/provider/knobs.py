@@ -11,8 +11,8 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 DELAY_MAX_S: Final = 120.0
 """The longest that a late callback waits, before `speed` divides it."""
-HELD_BACK_MAX_S: Final = 20.0
-"""The longest that a call waits to be overtaken where no other one comes."""
+HELD_BACK_MAX_S: Final = 2.0
+"""The longest that a call waits to be overtaken where no other one comes; real seconds."""
 OVERTAKEN_BY_MAX: Final = 4
 COPIES_MAX: Final = 3
 """Further copies of a call that comes more than once."""

@@ -16,7 +16,8 @@ from litestar.types import ASGIApp
 
 from providers import Terms
 from service.dev.demo_file import DemoProblem
-from service.dev.provider.actor import Actor
+from service.dev.provider.actor import Actor, acting
+from service.dev.provider.addresses import addressed
 from service.dev.provider.courier import Courier
 from service.dev.provider.knobs import Knobs
 from service.dev.provider.routes import create
@@ -65,7 +66,9 @@ async def serving(plan: Plan) -> AsyncIterator[Running]:
 async def playing(plan: Plan) -> AsyncIterator[tuple[Running, ASGIApp]]:
     """A provider ready to act, and its application, on no port yet."""
     dice = random.Random(plan.seed)
-    actor = Actor(plan.provider, plan.terms, dice, speed=plan.speed)
+    adapter, _ = acting(plan.provider)
+    terms = addressed(adapter, plan.terms, plan.base_url)
+    actor = Actor(plan.provider, terms, dice, speed=plan.speed)
     actor.shop.page = plan.base_url + PAGES
     async with Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier:
         yield Running(plan, actor, courier), create(actor, courier)

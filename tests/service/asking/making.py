@@ -7,7 +7,7 @@ catalogue: whatever provider acts and can be asked is taken along.
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from providers.catalog import CATALOG
 from service import merchants
 from service.asking.asker import Asker
 from service.dev.provider.actor import Actor, NewPayment
+from service.dev.provider.addresses import addressed
 from service.merchants import NewMerchant
 from service.outbound import Limits, Outbound
 from service.sealing import Sealer
@@ -32,8 +33,6 @@ from tests.service.peer import Peer, serving
 
 SECRET: Final = "00112233445566778899AABBCCDDEEFF"
 """Fits every dialect, also those whose key is written in hex."""
-API_PATHS: Final = {"vnpay": "/merchant_webapi/api/transaction"}
-"""Where `api_address` is a whole address and not its beginning."""
 LIMITS: Final = Limits(
     connect_s=2, silence_s=1, whole_s=2, failures_max=3, again_after_s=0.01, again_after_max_s=0.02
 )
@@ -95,13 +94,18 @@ class World:
     """The service, its clock, and a provider for each name."""
 
     def __init__(
-        self, app: Litestar, engine: AsyncEngine, client: httpx2.AsyncClient, outbound: Outbound
+        self,
+        app: Litestar,
+        engine: AsyncEngine,
+        client: httpx2.AsyncClient,
+        clock: Clock,
+        outbound: Outbound,
     ) -> None:
         self.app = app
         self.engine = engine
         self.client = client
         self.outbound = outbound
-        self.clock = Clock()
+        self.clock = clock
         self.asker = self.worker()
         self.actors: dict[str, Actor] = {}
         self.peers: dict[str, Peer] = {}
@@ -130,6 +134,7 @@ class World:
             amount_vnd=amount_vnd,
             redirect_url=made["redirect_url"],
         )
+        self.clock.now = max(self.clock.now, datetime.now(UTC))
         self.open_link(request)
         return request
 
@@ -157,7 +162,8 @@ class World:
                 next_at = await connection.scalar(NEXT_AT)
             if next_at is None:
                 return rung
-            self.clock.now = max(self.clock.now, next_at)
+            # A little later, so that those asked for in one moment are asked about together.
+            self.clock.now = max(self.clock.now, next_at) + timedelta(seconds=20)
             await self.ask_all()
         raise AssertionError(f"still waiting after {rungs_max} rungs")
 
@@ -190,6 +196,7 @@ class World:
         Whether the provider takes the answer as "done".
         """
         actor = self.actors[provider]
+        self.clock.now = datetime.now(UTC)  # the intake's own clock judges how fresh it is
         call = actor.call(payment)
         assert call is not None
         query = f"?{call.raw_query.decode()}" if call.raw_query else ""
@@ -205,17 +212,16 @@ class World:
         return int(str(found))
 
 
-def terms_of(provider: str, api_address: str) -> Terms:
+def terms_of(provider: str, address: str) -> Terms:
     """Terms with a simulated provider; every credential it needs is there."""
     adapter = CATALOG[provider]
-    return Terms(
+    terms = Terms(
         merchant=f"HUE{provider.upper()}",
         secrets=(Secret(SECRET),),
         credentials={name: Secret(f"{name}-of-hue") for name in adapter.credentials},
         mode=min(adapter.modes - adapter.weak_modes or adapter.modes),
-        api_address=api_address,
-        pay_address=f"{api_address}/pay",
     )
+    return addressed(adapter, terms, address)
 
 
 @asynccontextmanager
@@ -224,9 +230,10 @@ async def world_of(
 ) -> AsyncIterator[World]:
     """The world with these providers, each on a port of its own."""
     async with AsyncExitStack() as stack:
-        outbound = await stack.enter_async_context(Outbound(LIMITS))
-        app.state.outbound = outbound
-        made = World(app, engine, client, outbound)
+        clock = Clock()
+        outbound = Outbound(LIMITS, lambda: clock().timestamp())
+        app.state.outbound = await stack.enter_async_context(outbound)
+        made = World(app, engine, client, clock, outbound)
         for name in names:
             await _add(made, name, stack)
         yield made
@@ -240,7 +247,7 @@ async def _add(world: World, name: str, stack: AsyncExitStack) -> None:
 
     peer = await stack.enter_async_context(serving(serve))
     world.peers[name] = peer
-    terms = terms_of(name, peer.address + API_PATHS.get(name, ""))
+    terms = terms_of(name, peer.address)
     actor = Actor(name, terms, random.Random(7), clock=world.clock)
     actor.shop.page = f"{peer.address}/pages"
     actors[name] = actor

@@ -1,4 +1,4 @@
-"""Recorded calls of the national platform, over HTTP: booked, refused and answered as recorded."""
+"""Recorded calls of the national platform and OnePay, over HTTP: booked, refused, answered."""
 
 import json
 
@@ -18,14 +18,25 @@ from tests.service.conftest import MASTER_KEY, client_of
 pytestmark = pytest.mark.anyio
 
 CALLS = [
-    ("dvcqg", vector)
-    for vector in vectors("dvcqg", "ipn")
-    if vector.name in {"confirm_paid", "confirm_duplicate", "confirm_wrong_secret"}
+    (name, vector)
+    for name, chosen in (
+        ("dvcqg", {"confirm_paid", "confirm_duplicate", "confirm_wrong_secret"}),
+        ("onepay", {"gold_documented_return", "cancelled_by_user_99"}),
+    )
+    for vector in vectors(name, "ipn")
+    if vector.name in chosen
 ]
 TWICE = {"confirm_duplicate"}
 MERCHANTS = {
     "dvcqg": NewMerchant(
         provider="dvcqg", merchant="H57", book_id=1, secrets=["hue-test-dvcqg-secret"]
+    ),
+    "onepay": NewMerchant(
+        provider="onepay",
+        merchant="ONEPAY",
+        book_id=1,
+        secrets=["A3EFDFABA8653DF2342E8DAC29B51AF0"],
+        credentials={"access_code": "D67342C2"},
     ),
 }
 
@@ -49,7 +60,8 @@ async def asked(connection: AsyncConnection, reference: str, amount_vnd: int) ->
 
 def expected(name: str, vector: Vector) -> tuple[int, object]:
     """The status and body of the answer that the provider's page asks for."""
-    del name
+    if name == "onepay":
+        return 200, "responsecode=1&desc=confirm-success"
     sent = json.loads(vector.body or "")
     echoed = {key: sent[key] for key in ("MaDoiTac", "MaThamChieu", "ThoiGianGD", "MaXacThuc")}
     done = {"MaLoi": "00", "MoTaLoi": "Thành công"}
