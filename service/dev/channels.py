@@ -34,36 +34,15 @@ GATEWAYS: Final[Mapping[str, Channel]] = MappingProxyType(
 )
 """Their clearing sits in the first unit's book; all but one serve both units."""
 
+SIMULATED: Final = (*GATEWAYS, "casso")
+"""Whose own side the demo plays, too: pages, questions, refunds, lists."""
+
 CASSO_MERCHANT: Final = "THUANHOA2"
 CASSO_ACCOUNT: Final = "0071004119120"
 """A second account of the second unit, which another feed watches."""
-
-ADDRESSES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {
-        "vnpay": {
-            "pay_address": "/paymentv2/vpcpay.html",
-            "api_address": "/merchant_webapi/api/transaction",
-        },
-        "onepay": {"pay_address": "/vpcpay/vpcpay.op"},
-        "dvcqg": {"api_address": "/nen-tang-thanh-toan"},
-        "sandbox": {"pay_address": "/checkout", "api_address": ""},
-    }
-)
-"""Paths below a simulated provider, where its adapter wants more than the provider's address."""
 
 
 def served_books(provider: str) -> list[int]:
     """The books a gateway's merchant serves."""
     books = [unit.book.book_id for unit in UNITS]
     return books[:1] if GATEWAYS[provider].to_account else books
-
-
-def api_path(provider: str) -> str:
-    """Where the simulated provider itself finds its API."""
-    return ADDRESSES.get(provider, {}).get("api_address", "")
-
-
-def addresses(provider: str, base_url: str) -> dict[str, str]:
-    """The settings that lead a merchant of this provider to the simulated one."""
-    found = ADDRESSES.get(provider, {"api_address": ""})
-    return {name: f"{base_url}/{provider}{path}" for name, path in found.items()}

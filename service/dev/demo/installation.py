@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.accounts import open_book
+from providers.catalog import CATALOG
 from service import merchants, reference_data
 from service.access import api_keys, staff
 from service.access.principals import Role, Scope
@@ -24,12 +25,13 @@ from service.dev.channels import (
     CASSO_ACCOUNT,
     CASSO_MERCHANT,
     GATEWAYS,
+    SIMULATED,
     Channel,
-    addresses,
     served_books,
 )
 from service.dev.demo_file import DemoFile, DemoMerchant, DemoProblem, DemoStaff
 from service.dev.provider import agreed
+from service.dev.provider.addresses import addressed
 from service.dev.units import BIN, UNITS, Unit
 from service.merchants import Merchant, NewMerchant
 from service.sealing import Sealer
@@ -114,9 +116,9 @@ async def ensure(
             now = datetime.now(UTC)
             if maker is None:
                 await _build(connection, sealer, now)
-            for name in GATEWAYS:
-                settings = msgspec.json.encode(addresses(name, street_url)).decode()
-                await connection.execute(READDRESS, {"provider": name, "settings": settings})
+            for one in await merchants.listing(connection, sealer):
+                if one.provider in SIMULATED:
+                    await connection.execute(READDRESS, _addresses(one, street_url))
             loaded = await reference_data.load(
                 connection, {unit.book.agency_code: unit.book.book_id for unit in UNITS}
             )
@@ -185,6 +187,15 @@ async def _second_account(connection: AsyncConnection, sealer: Sealer, now: date
         credentials=drawn.credentials,
     )
     await merchants.add(connection, sealer, feed, now)
+
+
+def _addresses(merchant: Merchant, street_url: str) -> dict[str, object]:
+    """The settings that lead a merchant to its simulated provider."""
+    adapter = CATALOG[merchant.provider]
+    found = addressed(adapter, merchant.terms, f"{street_url}/{merchant.provider}")
+    settings = {"pay_address": found.pay_address, "api_address": found.api_address}
+    told = {name: address for name, address in settings.items() if address}
+    return {"provider": merchant.provider, "settings": msgspec.json.encode(told).decode()}
 
 
 def _feed(unit: Unit) -> NewMerchant:

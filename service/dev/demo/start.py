@@ -17,7 +17,7 @@ from service import settings as settings_
 from service.database import create_engine
 from service.dev import demo_file, starts
 from service.dev.bank import Bank
-from service.dev.channels import GATEWAYS, api_path
+from service.dev.channels import GATEWAYS, SIMULATED
 from service.dev.client import Client
 from service.dev.demo import closing, days, installation, serving, summary
 from service.dev.demo.days import Days
@@ -151,14 +151,12 @@ async def _street(
     plans = [
         Plan(
             provider=name,
-            terms=msgspec.structs.replace(
-                terms(made.demo.merchants[name]), api_address=api_path(name)
-            ),
+            terms=terms(made.demo.merchants[name]),
             callback_base=made.demo.base_url,
             host=HOST,
             port=options.street_port,
         )
-        for name in GATEWAYS
+        for name in SIMULATED
         if name in made.demo.merchants
     ]
     with steps.step("Đơn vị thanh toán mô phỏng / simulated providers") as details:

@@ -25,6 +25,7 @@ from providers import (
 
 SOMEWHERE: Final = "/api"
 """The path of an API whose address no page tells."""
+SOMEWHERE_TO_PAY: Final = "/checkout"
 TRIED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 TRIED_REFERENCE: Final = "HUE010000000000"
 
@@ -42,8 +43,11 @@ def addressed(provider: Provider, terms: Terms, base_url: str) -> Terms:
 def _pay_address(provider: Provider, terms: Terms, base_url: str) -> str:
     if not isinstance(provider, MakesCheckout):
         return ""
-    url = provider.checkout_url(_order(provider), terms, TRIED_AT)
-    return base_url + urlsplit(url).path
+    try:
+        usual = urlsplit(provider.checkout_url(_order(provider), terms, TRIED_AT)).path
+    except ValueError:  # nobody's page is the usual one
+        usual = SOMEWHERE_TO_PAY
+    return base_url + usual
 
 
 def _api_address(provider: Provider, terms: Terms, base_url: str) -> str:
@@ -58,7 +62,8 @@ def _api_address(provider: Provider, terms: Terms, base_url: str) -> str:
         at_base = urlsplit(asked(msgspec.structs.replace(terms, api_address=base_url))).path
     except ValueError:  # in this mode the provider cannot be asked
         return ""
-    return base_url if at_base.strip("/") else base_url + usual
+    below = at_base.removeprefix(urlsplit(base_url).path)
+    return base_url if below.strip("/") else base_url + usual
 
 
 def _asking(provider: Provider) -> Callable[[Terms], str] | None:

@@ -37,6 +37,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     public_url: str = ""
     """How citizens and the service reach the simulator; empty: http://host:port."""
+    below: str = ""
+    """The end of `public_url` that whoever stands before the simulator takes off every path."""
     speed: float = 1.0
     knobs: Knobs = Knobs()
     seed: int | None = None
@@ -67,7 +69,7 @@ async def playing(plan: Plan) -> AsyncIterator[tuple[Running, ASGIApp]]:
     """A provider ready to act, and its application, on no port yet."""
     dice = random.Random(plan.seed)
     adapter, _ = acting(plan.provider)
-    terms = addressed(adapter, plan.terms, plan.base_url)
+    terms = addressed(adapter, plan.terms, plan.base_url.removesuffix(plan.below))
     actor = Actor(plan.provider, terms, dice, speed=plan.speed)
     actor.shop.page = plan.base_url + PAGES
     async with Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier:

@@ -41,7 +41,8 @@ async def street(plans: Sequence[Plan]) -> AsyncIterator[Mapping[str, Running]]:
     async with contextlib.AsyncExitStack() as stack:
         made = {}
         for plan in plans:
-            named = msgspec.structs.replace(plan, public_url=f"{first.base_url}/{plan.provider}")
+            below = f"/{plan.provider}"
+            named = msgspec.structs.replace(plan, public_url=first.base_url + below, below=below)
             made[plan.provider] = await stack.enter_async_context(playing(named))
         apps = {name: app for name, (_, app) in made.items()}
         await stack.enter_async_context(listening(first, Street(apps)))
