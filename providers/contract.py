@@ -80,6 +80,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
     amount_vnd: int | None = None
     transaction: str | None = None
+    memo: str = ""
 
 
 class Rejected(Exception):

@@ -12,11 +12,14 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from providers.catalog import CATALOG
 from providers.contract import Option, Secret, Terms
 from service.sealing import Sealer
 
 SECRETS_MAX: Final = 2
 MERCHANTS_MAX: Final = 10_000
+WEAK_LIMIT: Final = "weak_limit_vnd"
+"""The setting of a merchant that replaces the service's own limit for weak channels."""
 
 FIND = sa.text("""
     select id, provider, merchant, book_id, serves, mode, settings, secrets_sealed
@@ -57,6 +60,13 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     settings: Mapping[str, Option]
     secrets: tuple[Secret, ...]
     credentials: Mapping[str, Secret] = {}
+
+    def weak_above_vnd(self, default_vnd: int) -> int | None:
+        """Above how much a call proves too little to pay for anything; None: each proves itself."""
+        if self.mode not in CATALOG[self.provider].weak_modes:
+            return None
+        told = self.settings.get(WEAK_LIMIT)
+        return told if isinstance(told, int) else default_vnd
 
     @property
     def terms(self) -> Terms:
