@@ -80,14 +80,14 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
         lock_timeout_s=settings.lock_timeout_s,
     )
     sealer = Sealer(master_key(settings))
-    intake = Intake(engine, sealer)
+    intake = Intake(engine, sealer, settings.weak_limit_vnd)
     app.state.engine = engine
     app.state.sealer = sealer
     app.state.sign_in = SignIn()
     app.state.revision = run.head()
     app.state.intake = intake
     intake.start()
-    worker = Worker(engine, sealer)
+    worker = Worker(engine, sealer, weak_limit_vnd=settings.weak_limit_vnd)
     background = app.state.background = Background()
     if settings.work_in_server:
         worker.start()

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from ledger.accounts import business_day
 from providers import UNKNOWN_ASKED_MAX, Call, Claim, Outcome
+from providers.catalog import CATALOG
 from service.intake.directory import Directory
 from service.merchants import Merchant
 from service.payments import evidence
@@ -105,6 +106,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def payment(self) -> PaymentKey:
         """What this event and others are about."""
         return self.key[:4]
+
+
+def believe(merchant: Merchant, call: Call, received_at: datetime) -> Delivery:
+    """What an authentic call says, judged with the clock of its arrival; raises Rejected.
+
+    The one way in, for a call that has just come and for one that is replayed.
+    """
+    claims = CATALOG[merchant.provider].read(call, merchant.terms, received_at)
+    return Delivery(
+        id=uuid7(), merchant=merchant, call=call, claims=tuple(claims), received_at=received_at
+    )
 
 
 def repeated(first: Outcome, delivered: int = 2) -> Outcome:
