@@ -19,6 +19,8 @@ UNPREFIXED: Final = {
     "MIGRATION_DATABASE_URL": "migration_database_url",
 }
 """Names that every platform knows without a prefix."""
+OF_COMMANDS: Final = "DOISOAT_MERCHANT_"
+"""Keys that `doisoat merchants` reads by itself; no settings."""
 FILE_SUFFIX: Final = "_FILE"
 MASTER_KEY_BYTES: Final = 32
 SECRET_FILE_SIZE_MAX_BYTES: Final = 65_536
@@ -206,7 +208,7 @@ def _field_of(variable: str) -> tuple[str | None, str]:
     direct = variable.removesuffix(FILE_SUFFIX)
     if direct in UNPREFIXED:
         return UNPREFIXED[direct], direct
-    if not variable.startswith(PREFIX):
+    if not variable.startswith(PREFIX) or variable.startswith(OF_COMMANDS):
         return None, variable
     field = direct.removeprefix(PREFIX).lower()
     if field not in Settings.__struct_fields__ or field in UNPREFIXED.values():

@@ -49,9 +49,9 @@ def place(*, alone: bool = False) -> Iterator[Settings]:
 
 
 @contextlib.asynccontextmanager
-async def pool(settings: Settings) -> AsyncIterator[AsyncEngine]:
+async def pool(settings: Settings, size: int = 2) -> AsyncIterator[AsyncEngine]:
     """A small pool as the app role."""
-    engine = create_engine(settings.database_url, pool_size=2)
+    engine = create_engine(settings.database_url, pool_size=size)
     try:
         yield engine
     finally:

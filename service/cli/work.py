@@ -26,7 +26,9 @@ async def run(settings: Settings) -> None:
     async with pool(settings) as engine:
         async with engine.connect() as connection:
             await refuse_owner(connection)
-        worker = Worker(engine, Sealer(master_key(settings)))
+        worker = Worker(
+            engine, Sealer(master_key(settings)), weak_limit_vnd=settings.weak_limit_vnd
+        )
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
