@@ -11,11 +11,11 @@ WORKERS ?= 2
 T ?= tests
 ARGS ?=
 
-.PHONY: help demo test check format bench schema openapi requirements clean
+.PHONY: help demo test check format bench mutate crosscheck schema openapi requirements clean
 
 help: ## explain the targets (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  T=tests/ledger   with test: run a part     ARGS=...   with demo, bench: pass options on"
+	@echo "  T=tests/ledger   with test: run a part     ARGS=...   with demo, bench, mutate: pass options on"
 
 $(READY): $(PINS)
 	@scripts/bootstrap.sh
@@ -39,6 +39,12 @@ format: $(READY) ## rewrite the code as `check` wants it
 
 bench: $(READY) ## measure speed as ratios against a baseline of the same run
 	@$(BIN)/python -m bench $(ARGS)
+
+mutate: $(READY) ## change valid calls of every provider 120,000 times; nothing else may be believed
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
+crosscheck: $(READY) ## hold signatures against independent npm clients (needs node and npm; in var/)
+	@$(BIN)/python -m tests.crosscheck $(ARGS)
 
 schema: $(READY) ## write service/schema.sql from the migrations
 	@$(BIN)/python -m service.dev.schema

@@ -14,13 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from providers.acting import Payment
-from service.database import create_engine
 from service.dev.provider.knobs import Knobs
 from service.dev.provider.serving import Plan, Running, serving
 from service.proof import prove
 from tests.databases import Database
 from tests.faults.serving import SERVE, Process, free_port, settings_over, wait_until_up
-from tests.service.intake.preparing import pool
 from tests.simulated.stage import Seat, furnish
 
 pytestmark = pytest.mark.anyio
@@ -113,26 +111,25 @@ async def listed(running: Running) -> list[Payment]:
 
 
 async def test_with_mishaps_the_books_equal_every_providers_own_list(
-    fresh_database: Database, tmp_path: Path, anyio_backend: str
+    fresh_database: Database, engine: AsyncEngine, owner_engine: AsyncEngine, tmp_path: Path
 ) -> None:
     """30 % told again, 30 % overtaken, 10 % beside a forgery: equal to the đồng (invariant 3)."""
-    async with pool(fresh_database) as engine, owner_pool(fresh_database.owner_url) as owner:
-        seats = await furnish(engine, owner, ORDERS_EACH)
-        log = tmp_path / "log"
-        with Process(SERVE, settings_over(fresh_database), free_port(), log) as server:
-            wait_until_up(server.base_url)
-            async with town(seats, server.base_url, MISHAPS) as running:
-                dice = random.Random(3)
-                await asyncio.gather(*(pay(one, seat, dice) for seat, one in running))
-                await until_quiet(running)
-                total_vnd, counts = 0, Counter[str]()
-                for seat, one in running:
-                    payments = await listed(one)
-                    total_vnd += await equal(engine, seat, payments)
-                    counts.update(one.courier.counts)
-        async with engine.connect() as connection:
-            assert await connection.scalar(ALL_VND) == total_vnd
-        assert [finding async for finding in prove(engine)] == []
+    seats = await furnish(engine, owner_engine, ORDERS_EACH)
+    total_vnd, counts = 0, Counter[str]()
+    settings = settings_over(fresh_database)
+    with Process(SERVE, settings, free_port(), tmp_path / "log") as server:
+        wait_until_up(server.base_url)
+        async with town(seats, server.base_url, MISHAPS) as running:
+            dice = random.Random(3)
+            await asyncio.gather(*(pay(one, seat, dice) for seat, one in running))
+            await until_quiet(running)
+            for seat, one in running:
+                payments = await listed(one)
+                total_vnd += await equal(engine, seat, payments)
+                counts.update(one.courier.counts)
+    async with engine.connect() as connection:
+        assert await connection.scalar(ALL_VND) == total_vnd
+    assert [finding async for finding in prove(engine)] == []
     calls = counts["calls"] - counts["duplicates"] - counts["retries"]
     assert calls >= len(seats) * ORDERS_EACH * 0.9
     for mishap, share in (("duplicates", 0.3), ("held_back", 0.2), ("forged", 0.05)):
@@ -156,13 +153,3 @@ async def equal(engine: AsyncEngine, seat: Seat, payments: list[Payment]) -> int
     assert (moved_vnd, booked_vnd) == (listed_vnd, listed_vnd), seat.spoken.name
     assert listed_vnd >= sum(order.amount_vnd for order in seat.orders)
     return listed_vnd
-
-
-@asynccontextmanager
-async def owner_pool(url: str) -> AsyncIterator[AsyncEngine]:
-    """The owner's pool: only the owner may give an order its code afterwards."""
-    engine = create_engine(url, pool_size=2)
-    try:
-        yield engine
-    finally:
-        await engine.dispose()

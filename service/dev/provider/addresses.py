@@ -25,7 +25,6 @@ from providers import (
 
 SOMEWHERE: Final = "/api"
 """The path of an API whose address no page tells."""
-SOMEWHERE_TO_PAY: Final = "/checkout"
 TRIED_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 TRIED_REFERENCE: Final = "HUE010000000000"
 
@@ -43,24 +42,31 @@ def addressed(provider: Provider, terms: Terms, base_url: str) -> Terms:
 def _pay_address(provider: Provider, terms: Terms, base_url: str) -> str:
     if not isinstance(provider, MakesCheckout):
         return ""
-    try:
-        usual = urlsplit(provider.checkout_url(_order(provider), terms, TRIED_AT)).path
-    except ValueError:  # nobody's page is the usual one
-        usual = SOMEWHERE_TO_PAY
-    return base_url + usual
+    order = _order(provider)
+    return _at(
+        lambda address: provider.checkout_url(
+            order, msgspec.structs.replace(terms, pay_address=address), TRIED_AT
+        ),
+        base_url,
+    )
 
 
 def _api_address(provider: Provider, terms: Terms, base_url: str) -> str:
     asked = _asking(provider)
     if asked is None:
         return ""
+    return _at(lambda address: asked(msgspec.structs.replace(terms, api_address=address)), base_url)
+
+
+def _at(url_of: Callable[[str], str], base_url: str) -> str:
+    """The address to configure so that what `url_of` makes of it leads to `base_url`."""
     try:
-        usual = urlsplit(asked(terms)).path
+        usual = urlsplit(url_of("")).path
     except ValueError:  # the address differs from one place to another, so there is no usual one
         usual = SOMEWHERE
     try:
-        at_base = urlsplit(asked(msgspec.structs.replace(terms, api_address=base_url))).path
-    except ValueError:  # in this mode the provider cannot be asked
+        at_base = urlsplit(url_of(base_url)).path
+    except ValueError:  # in this mode the provider has nothing of the kind
         return ""
     below = at_base.removeprefix(urlsplit(base_url).path)
     return base_url if below.strip("/") else base_url + usual
