@@ -71,7 +71,7 @@ class Casso:
     modes = frozenset({V1, V2})
     weak_modes = frozenset({V1})
     credentials: Mapping[str, str] = MappingProxyType(
-        {"api_key": "API key for the list of transactions (sent as Authorization: Apikey)"}
+        {"api_key": "optional: the key for the list of transactions (as Authorization: Apikey)"}
     )
     options: Mapping[str, str] = MappingProxyType(
         {

@@ -15,6 +15,9 @@ import msgspec
 AMOUNT_VND_MAX = 10**15
 """No single payment is larger; keeps every sum of payments inside a 64-bit integer."""
 
+OPTIONAL: Final = "optional: "
+"""How the description of a credential begins that a merchant may do without."""
+
 UNKNOWN_ASKED_MAX = 3
 """Deliveries about one unknown order that are answered UNKNOWN_ORDER; later ones UNKNOWN_AGAIN."""
 
@@ -221,7 +224,7 @@ class Provider(Protocol):
 
     @property
     def credentials(self) -> Mapping[str, str]:
-        """The names of `Terms.credentials` this provider needs, and what each one is."""
+        """The names of `Terms.credentials` and what each one is; see OPTIONAL."""
         ...
 
     @property

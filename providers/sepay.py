@@ -63,7 +63,7 @@ class Sepay:
     modes = frozenset({HMAC, API_KEY, SECRET_KEY})
     weak_modes = frozenset({API_KEY, SECRET_KEY})
     credentials: Mapping[str, str] = MappingProxyType(
-        {"api_token": "API token for the list of transactions (sent as Authorization: Bearer)"}
+        {"api_token": "optional: the token for the list of transactions (as Authorization: Bearer)"}
     )
     options = NOTHING
     retry_waits: Sequence[timedelta] = sepay_acting.RETRY_WAITS

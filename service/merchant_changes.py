@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.catalog import CATALOG
-from providers.contract import Option, Provider
+from providers.contract import OPTIONAL, Option, Provider
 from service import merchants
 from service.access import audit
 from service.merchants import MERCHANTS_MAX, SECRETS_MAX, WEAK_LIMIT, Keys, NewMerchant
@@ -88,6 +88,13 @@ def provider_of(name: str) -> Provider:
     return CATALOG[name]
 
 
+def needed(provider: Provider) -> frozenset[str]:
+    """The further keys that every merchant of a provider has."""
+    return frozenset(
+        name for name, told in provider.credentials.items() if not told.startswith(OPTIONAL)
+    )
+
+
 def check_new(new: NewMerchant) -> None:
     """Whether a merchant fits its provider; raises Unfit with the first thing that does not."""
     provider = provider_of(new.provider)
@@ -108,7 +115,7 @@ OWN_SETTINGS: Final = ("pay_address", "api_address", WEAK_LIMIT)
 
 
 def _check_credentials(provider: Provider, given: set[str]) -> None:
-    missing = sorted(set(provider.credentials) - given)
+    missing = sorted(needed(provider) - given)
     if missing:
         told = "; ".join(f"{name}: {provider.credentials[name]}" for name in missing)
         raise Unfit(f"{provider.name} also needs {told}")

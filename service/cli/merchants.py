@@ -16,6 +16,7 @@ from service.cli._place import ForPeople, Result, in_transaction, numbers, place
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    from providers import Provider
     from service.intake.checking import Finding
     from service.merchant_changes import Listed
     from service.merchants import Merchant
@@ -87,10 +88,7 @@ def add(  # noqa: PLR0913 # one for each option
             mode=mode,
             settings=settings_,
             secrets=[_key("SECRET", "Secret")],
-            credentials={
-                name: _key(name.upper(), f"{name} ({told})")
-                for name, told in sorted(adapter.credentials.items())
-            },
+            credentials=_further_keys(adapter),
         )
         merchant_changes.check_new(new)
     except merchant_changes.Unfit as refusal:
@@ -235,10 +233,24 @@ def _sealed(
         raise ForPeople(str(refusal)) from None
 
 
-def _key(variable: str, prompt: str) -> str:
+def _further_keys(adapter: "Provider") -> dict[str, str]:
+    """The credentials of a provider; those it can do without may be left empty."""
+    from service.merchant_changes import needed
+
+    wanted = needed(adapter)
+    given = {
+        name: _key(name.upper(), f"{name} ({told})", default=None if name in wanted else "")
+        for name, told in sorted(adapter.credentials.items())
+    }
+    return {name: key for name, key in given.items() if key or name in wanted}
+
+
+def _key(variable: str, prompt: str, *, default: str | None = None) -> str:
     """A key from the environment, or asked for without showing it."""
     given = os.environ.get(VARIABLE + variable)
-    return given if given is not None else str(click.prompt(prompt, hide_input=True))
+    if given is not None:
+        return given
+    return str(click.prompt(prompt, hide_input=True, default=default, show_default=False))
 
 
 def _line(one: "Listed") -> str:

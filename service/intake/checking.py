@@ -13,7 +13,7 @@ from providers import AsksStatus, NamesOrders, PullsTransactions, StatusQuestion
 from providers.acting import Acts, Payment
 from providers.catalog import CATALOG
 from providers.contract import Provider, Rejected, Status, Terms, Unanswered
-from service.merchant_changes import OWN_SETTINGS
+from service.merchant_changes import OWN_SETTINGS, needed
 from service.merchants import Merchant
 from service.outbound.sending import Outbound, Unreachable
 from service.references import payment_reference
@@ -48,7 +48,7 @@ def look(merchant: Merchant, base_url: str, now: datetime) -> list[Finding]:
 
 
 def _complete(merchant: Merchant, provider: Provider) -> Finding:
-    missing = sorted(set(provider.credentials) - set(merchant.credentials))
+    missing = sorted(needed(provider) - set(merchant.credentials))
     known = {*provider.options, *OWN_SETTINGS}
     unknown = sorted(set(merchant.settings) - known)
     if merchant.mode not in provider.modes:
@@ -81,14 +81,15 @@ def _believed(acting: Acts, provider: Provider, terms: tuple[Terms, Terms], now:
     """Whether a call that we sign as the provider would is believed, whatever it tells."""
     signing, verifying = terms
     reference = payment_reference.mint(NOBODYS_BOOK, NOBODYS_BYTES)
+    code = _code(provider, reference, now)
     for status in STATUSES:
         payment = Payment(
-            order_code=reference,
+            order_code=code,
             transaction="1",
             amount_vnd=AMOUNT_VND,
             paid_at=now,
             status=status,
-            scope=reference,
+            scope=code,
             memo=reference,
         )
         try:
@@ -97,6 +98,13 @@ def _believed(acting: Acts, provider: Provider, terms: tuple[Terms, Terms], now:
             continue
         return True
     return False
+
+
+def _code(provider: object, reference: str, now: datetime) -> str:
+    """What the provider would call an order of this reference."""
+    if isinstance(provider, NamesOrders):
+        return provider.order_code(reference, payment_reference.numeric(reference), now)
+    return reference
 
 
 async def ask(merchant: Merchant, outbound: Outbound, now: datetime) -> Finding:
@@ -128,9 +136,7 @@ async def _ask_status(
 ) -> Finding:
     """About an order that does not exist: the right answer is that there is none."""
     reference = payment_reference.mint(NOBODYS_BOOK, NOBODYS_BYTES)
-    code = reference
-    if isinstance(provider, NamesOrders):
-        code = provider.order_code(reference, payment_reference.numeric(reference), now)
+    code = _code(provider, reference, now)
     question = StatusQuestion(
         request_id=uuid.uuid4().hex,
         order_code=code,
