@@ -12,6 +12,7 @@ import msgspec
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
+from litestar import Litestar
 
 from providers import Terms
 from service.dev.demo_file import DemoProblem
@@ -62,45 +63,54 @@ async def serving(plan: Plan) -> AsyncIterator[Running]:
     terms = addressed(adapter, plan.terms, plan.base_url)
     actor = Actor(plan.provider, terms, dice, speed=plan.speed)
     actor.shop.page = plan.base_url + PAGES
-    async with Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier:
-        server = Server(
-            create(actor, courier),
-            interface=Interfaces.ASGI,
-            address=plan.host,
-            port=plan.port,
-            log_level=LogLevels.error,
-            log_dictconfig=logs.GRANIAN,
-            websockets=False,
-        )
-        _refuse_taken(plan)
-        task = asyncio.create_task(server.serve())
-        try:
-            await _until_up(plan, task)
-            yield Running(plan, actor, courier)
-        finally:
-            stop: Callable[[], None] = server.stop
-            stop()
-            await task
+    async with (
+        Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier,
+        listening(create(actor, courier), plan.port, plan.host),
+    ):
+        yield Running(plan, actor, courier)
 
 
-def _refuse_taken(plan: Plan) -> None:
+@contextlib.asynccontextmanager
+async def listening(app: Litestar, port: int, host: str = "127.0.0.1") -> AsyncIterator[None]:
+    """Serve an application in this loop until the end of the block; DemoProblem: port taken."""
+    server = Server(
+        app,
+        interface=Interfaces.ASGI,
+        address=host,
+        port=port,
+        log_level=LogLevels.error,
+        log_dictconfig=logs.GRANIAN,
+        websockets=False,
+    )
+    _refuse_taken(host, port)
+    task = asyncio.create_task(server.serve())
+    try:
+        await _until_up(host, port, task)
+        yield
+    finally:
+        stop: Callable[[], None] = server.stop
+        stop()
+        await task
+
+
+def _refuse_taken(host: str, port: int) -> None:
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((plan.host, plan.port))
+            listening.bind((host, port))
         except OSError as error:
-            raise DemoProblem(f"{plan.host}:{plan.port} cannot be used: {error.strerror}") from None
+            raise DemoProblem(f"{host}:{port} cannot be used: {error.strerror}") from None
 
 
-async def _until_up(plan: Plan, task: "asyncio.Task[None]") -> None:
+async def _until_up(host: str, port: int, task: "asyncio.Task[None]") -> None:
     until = time.monotonic() + UP_WITHIN_S
     while time.monotonic() < until and not task.done():
         try:
-            _, writer = await asyncio.open_connection(plan.host, plan.port)
+            _, writer = await asyncio.open_connection(host, port)
         except OSError:
             await asyncio.sleep(0.01)
         else:
             writer.close()
             await writer.wait_closed()
             return
-    raise DemoProblem(f"The simulated provider does not listen on {plan.host}:{plan.port}.")
+    raise DemoProblem(f"The simulated provider does not listen on {host}:{port}.")
