@@ -25,7 +25,7 @@ from tests.simulated.stage import furnish
 
 LEAST: Final = 100_000
 CORES: Final = 2
-HEAD: Final = "{:<18}{:>10}{:>10}{:>10}{:>8}{:>8}{:>9}\n"
+HEAD: Final = "{:<18}{:>11}{:>12}{:>10}{:>8}{:>8}{:>9}\n"
 
 
 def main() -> int:

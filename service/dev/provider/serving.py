@@ -60,7 +60,7 @@ class Running(msgspec.Struct, frozen=True):
 @contextlib.asynccontextmanager
 async def serving(plan: Plan) -> AsyncIterator[Running]:
     """Serve until the end of the block. DemoProblem where the port is taken."""
-    async with playing(plan) as (running, app), listening(plan, app):
+    async with playing(plan) as (running, app), listening(app, plan.port, plan.host):
         yield running
 
 
@@ -77,21 +77,21 @@ async def playing(plan: Plan) -> AsyncIterator[tuple[Running, ASGIApp]]:
 
 
 @contextlib.asynccontextmanager
-async def listening(plan: Plan, app: ASGIApp) -> AsyncIterator[None]:
-    """Serve `app` where `plan` says. DemoProblem where the port is taken."""
+async def listening(app: ASGIApp, port: int, host: str = "127.0.0.1") -> AsyncIterator[None]:
+    """Serve an application in this loop until the end of the block; DemoProblem: port taken."""
     server = Server(
         app,
         interface=Interfaces.ASGINL,  # there is nothing to open or close with it
-        address=plan.host,
-        port=plan.port,
+        address=host,
+        port=port,
         log_level=LogLevels.error,
         log_dictconfig=logs.GRANIAN,
         websockets=False,
     )
-    _refuse_taken(plan)
+    _refuse_taken(host, port)
     task = asyncio.create_task(server.serve())
     try:
-        await _until_up(plan, task)
+        await _until_up(host, port, task)
         yield
     finally:
         stop: Callable[[], None] = server.stop
@@ -99,24 +99,24 @@ async def listening(plan: Plan, app: ASGIApp) -> AsyncIterator[None]:
         await task
 
 
-def _refuse_taken(plan: Plan) -> None:
+def _refuse_taken(host: str, port: int) -> None:
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((plan.host, plan.port))
+            listening.bind((host, port))
         except OSError as error:
-            raise DemoProblem(f"{plan.host}:{plan.port} cannot be used: {error.strerror}") from None
+            raise DemoProblem(f"{host}:{port} cannot be used: {error.strerror}") from None
 
 
-async def _until_up(plan: Plan, task: "asyncio.Task[None]") -> None:
+async def _until_up(host: str, port: int, task: "asyncio.Task[None]") -> None:
     until = time.monotonic() + UP_WITHIN_S
     while time.monotonic() < until and not task.done():
         try:
-            _, writer = await asyncio.open_connection(plan.host, plan.port)
+            _, writer = await asyncio.open_connection(host, port)
         except OSError:
             await asyncio.sleep(0.01)
         else:
             writer.close()
             await writer.wait_closed()
             return
-    raise DemoProblem(f"The simulated provider does not listen on {plan.host}:{plan.port}.")
+    raise DemoProblem(f"The simulated provider does not listen on {host}:{port}.")

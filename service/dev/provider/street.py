@@ -45,7 +45,7 @@ async def street(plans: Sequence[Plan]) -> AsyncIterator[Mapping[str, Running]]:
             named = msgspec.structs.replace(plan, public_url=first.base_url + below, below=below)
             made[plan.provider] = await stack.enter_async_context(playing(named))
         apps = {name: app for name, (_, app) in made.items()}
-        await stack.enter_async_context(listening(first, Street(apps)))
+        await stack.enter_async_context(listening(Street(apps), first.port, first.host))
         yield {name: running for name, (running, _) in made.items()}
 
 
