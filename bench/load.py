@@ -79,7 +79,15 @@ class _Connection(asyncio.Protocol):
 class _Load:
     """Hands requests to connections that are free, at once or at a steady pace."""
 
-    def __init__(self, requests: Iterator[bytes], done: bytes, per_second: float | None) -> None:
+    def __init__(
+        self,
+        requests: Iterator[bytes],
+        done: bytes,
+        per_second: float | None,
+        count: int | None = None,
+    ) -> None:
+        self._count = count
+        self.all_answered = asyncio.Event()
         self._requests = requests
         self._done_mark = done
         self._per_second = per_second
@@ -114,6 +122,8 @@ class _Load:
             self.quiet.set()
         self.answers += 1
         self.latencies.append(latency)
+        if self.answers == self._count:
+            self.all_answered.set()
         if self._done_mark in body:
             self.done += 1
 
@@ -126,9 +136,13 @@ class _Load:
         self._stopped = True
 
     async def pace(self, seconds: float) -> None:
-        """Start requests at even distances; one that finds no free connection waits and is late."""
+        """Start requests at even distances; one that finds no free connection waits and is late.
+
+        Ends early where `count` requests were asked for and all are answered.
+        """
         if self._per_second is None:
-            await asyncio.sleep(seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.all_answered.wait(), seconds)
             return
         start = time.perf_counter()
         count = 0
@@ -136,6 +150,8 @@ class _Load:
             while self._free and start + count / self._per_second <= now:
                 self._next(self._free.pop(), start + count / self._per_second)
                 count += 1
+            if self.all_answered.is_set():
+                return
             await asyncio.sleep(0.0005)
 
 
@@ -147,14 +163,15 @@ async def run(
     seconds: float,
     done: bytes,
     per_second: float | None = None,
+    count: int | None = None,
 ) -> Measured:
     """Load the service on this machine's loopback for `seconds`.
 
     `done` is a piece of the body of an answer that acknowledges. With `per_second` requests start
-    at that pace and latency counts from when each was due. Raises RuntimeError where connections
-    break or answers do not come.
+    at that pace and latency counts from when each was due. Ends after `count` answers, if given.
+    Raises RuntimeError where connections break or answers do not come.
     """
-    load = _Load(requests, done, per_second)
+    load = _Load(requests, done, per_second, count)
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
     opened = [

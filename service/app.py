@@ -81,7 +81,7 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
         lock_timeout_s=settings.lock_timeout_s,
     )
     sealer = Sealer(master_key(settings))
-    intake = Intake(engine, sealer)
+    intake = Intake(engine, sealer, settings.weak_limit_vnd)
     app.state.engine = engine
     app.state.sealer = sealer
     app.state.sign_in = SignIn()
@@ -89,7 +89,12 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
     app.state.intake = intake
     outbound = app.state.outbound = Outbound()
     intake.start()
-    worker = Worker(engine, sealer, errands=errands(settings, engine, intake, outbound))
+    worker = Worker(
+        engine,
+        sealer,
+        weak_limit_vnd=settings.weak_limit_vnd,
+        errands=errands(settings, engine, intake, outbound),
+    )
     background = app.state.background = Background()
     if settings.work_in_server:
         worker.start()

@@ -12,11 +12,14 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from providers.catalog import CATALOG
 from providers.contract import Option, Secret, Terms
 from service.sealing import Sealer
 
 SECRETS_MAX: Final = 2
 MERCHANTS_MAX: Final = 10_000
+WEAK_LIMIT: Final = "weak_limit_vnd"
+"""The setting of a merchant that replaces the service's own limit for weak channels."""
 
 FIND = sa.text("""
     select id, provider, merchant, book_id, serves, mode, settings, secrets_sealed
@@ -43,9 +46,10 @@ LIST = sa.text("""
 
 ADD = sa.text("""
     insert into service.merchant
-        (provider, merchant, book_id, serves, mode, settings, secrets_sealed, created_at)
+        (provider, merchant, book_id, serves, mode, settings, secrets_sealed, secrets_since,
+         created_at)
     values (:provider, :merchant, :book_id, cast(:serves as integer[]), :mode,
-            cast(:settings as jsonb), :secrets_sealed, :now)
+            cast(:settings as jsonb), :secrets_sealed, cast(:since as timestamptz[]), :now)
     returning id
 """)
 
@@ -63,6 +67,13 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[Secret, ...]
     credentials: Mapping[str, Secret] = {}
 
+    def weak_above_vnd(self, default_vnd: int) -> int | None:
+        """Above how much a call proves too little to pay for anything; None: each proves itself."""
+        if self.mode not in CATALOG[self.provider].weak_modes:
+            return None
+        told = self.settings.get(WEAK_LIMIT)
+        return told if isinstance(told, int) else default_vnd
+
     @property
     def terms(self) -> Terms:
         """What the adapter needs to verify and to sign."""
@@ -77,11 +88,15 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class _Sealed(msgspec.Struct, frozen=True, kw_only=True):
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """What is sealed of a merchant: the secrets that verify, and further keys by name."""
 
     secrets: list[str]
     credentials: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Say how many there are, and nothing of them."""
+        return f"Keys({len(self.secrets)} secrets, {len(self.credentials)} credentials)"
 
 
 class NewMerchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,9 +116,19 @@ def _context(provider: str, merchant: str) -> bytes:
     return f"service.merchant.secrets:{provider}:{merchant}".encode()
 
 
+def open_keys(sealer: Sealer, provider: str, merchant: str, sealed: bytes) -> Keys:
+    """The keys of a merchant; raises SealBroken under another master key."""
+    opened = sealer.open_with_master(_context(provider, merchant), sealed)
+    return msgspec.json.decode(opened, type=Keys)
+
+
+def seal_keys(sealer: Sealer, provider: str, merchant: str, keys: Keys) -> bytes:
+    """The keys of a merchant as they are kept."""
+    return sealer.seal_with_master(_context(provider, merchant), msgspec.json.encode(keys))
+
+
 def _read(row: sa.Row[tuple[object, ...]], sealer: Sealer) -> Merchant:
-    opened = sealer.open_with_master(_context(row.provider, row.merchant), row.secrets_sealed)
-    sealed = msgspec.json.decode(opened, type=_Sealed)
+    sealed = open_keys(sealer, row.provider, row.merchant, row.secrets_sealed)
     return Merchant(
         id=row.id,
         provider=row.provider,
@@ -152,11 +177,9 @@ async def add(connection: AsyncConnection, sealer: Sealer, new: NewMerchant, now
     if not 0 < len(new.secrets) <= SECRETS_MAX:
         message = f"a merchant has 1 to {SECRETS_MAX} secrets"
         raise ValueError(message)
-    plain = msgspec.json.encode(
-        _Sealed(
-            secrets=[str(secret) for secret in new.secrets],
-            credentials={name: str(text) for name, text in new.credentials.items()},
-        )
+    keys = Keys(
+        secrets=[str(secret) for secret in new.secrets],
+        credentials={name: str(text) for name, text in new.credentials.items()},
     )
     merchant_id = await connection.scalar(
         ADD,
@@ -167,7 +190,8 @@ async def add(connection: AsyncConnection, sealer: Sealer, new: NewMerchant, now
             "serves": sorted({new.book_id, *new.serves}),
             "mode": new.mode,
             "settings": msgspec.json.encode(new.settings).decode(),
-            "secrets_sealed": sealer.seal_with_master(_context(new.provider, new.merchant), plain),
+            "secrets_sealed": seal_keys(sealer, new.provider, new.merchant, keys),
+            "since": [now for _ in new.secrets],
             "now": now,
         },
     )

@@ -488,12 +488,17 @@ CREATE TABLE service.merchant (
     secrets_sealed bytea NOT NULL,
     disabled_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
+    secrets_since timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
     CONSTRAINT merchant_merchant_check CHECK ((merchant ~ '^[A-Za-z0-9._-]{1,64}$'::text))
 );
 
 -- Name: TABLE merchant; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.merchant IS 'state: who may call; two valid secrets, sealed under the master key';
+
+-- Name: COLUMN merchant.secrets_since; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.merchant.secrets_since IS 'since when each secret is ours, in their order; empty: since created_at';
 
 -- Name: merchant_id_seq; Type: SEQUENCE; Schema: service; Owner: -
 
@@ -785,6 +790,7 @@ CREATE TABLE service.quarantine (
     sealed bytea NOT NULL,
     tries integer DEFAULT 0 NOT NULL,
     replayed_at timestamp with time zone,
+    tried_at timestamp with time zone,
     CONSTRAINT quarantine_digest_check CHECK ((length(digest) = 32)),
     CONSTRAINT quarantine_lane_check CHECK ((lane = ANY (ARRAY['order'::text, 'ring'::text, 'stuck'::text])))
 );
@@ -792,6 +798,10 @@ CREATE TABLE service.quarantine (
 -- Name: TABLE quarantine; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.quarantine IS 'state: calls not believed (order and ring lanes, bounded) or believed but not bookable (stuck)';
+
+-- Name: COLUMN quarantine.tried_at; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.quarantine.tried_at IS 'when a stuck call was last tried again without success; tries counts how often';
 
 -- Name: question; Type: TABLE; Schema: service; Owner: -
 
@@ -1006,6 +1016,19 @@ CREATE TABLE service.token (
 -- Name: TABLE token; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.token IS 'fact: code-shaped tokens of a memo and bank references in clear, words of names only as keyed hashes';
+
+-- Name: unknown_order; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.unknown_order (
+    book_id integer NOT NULL,
+    event_id uuid NOT NULL,
+    asked integer NOT NULL,
+    CONSTRAINT unknown_order_asked_check CHECK ((asked > 1))
+);
+
+-- Name: TABLE unknown_order; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.unknown_order IS 'state: how often an event about an order we do not know was delivered, from the second time on';
 
 -- Name: unmatched; Type: TABLE; Schema: service; Owner: -
 
@@ -1355,6 +1378,11 @@ ALTER TABLE ONLY service.statement
 ALTER TABLE ONLY service.token
     ADD CONSTRAINT token_pkey PRIMARY KEY (book_id, movement_id, kind, value);
 
+-- Name: unknown_order unknown_order_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.unknown_order
+    ADD CONSTRAINT unknown_order_pkey PRIMARY KEY (book_id, event_id);
+
 -- Name: unmatched unmatched_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.unmatched
@@ -1420,6 +1448,10 @@ CREATE INDEX claim_of_match ON service.claim USING btree (book_id, match_id);
 
 CREATE INDEX counter_receipt_of_notice ON service.counter_receipt USING btree (book_id, notice_id);
 
+-- Name: event_of_order; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX event_of_order ON service.event USING btree (book_id, reference) WHERE (reference IS NOT NULL);
+
 -- Name: idempotency_by_age; Type: INDEX; Schema: service; Owner: -
 
 CREATE INDEX idempotency_by_age ON service.idempotency USING btree (created_at);
@@ -1471,6 +1503,10 @@ CREATE UNIQUE INDEX payment_request_by_order_code ON service.payment_request USI
 -- Name: payment_request_of_notice; Type: INDEX; Schema: service; Owner: -
 
 CREATE INDEX payment_request_of_notice ON service.payment_request_notice USING btree (book_id, notice_id, reference);
+
+-- Name: quarantine_by_age; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX quarantine_by_age ON service.quarantine USING btree (received_at);
 
 -- Name: quarantine_of_order; Type: INDEX; Schema: service; Owner: -
 
@@ -1859,6 +1895,11 @@ GRANT SELECT ON TABLE service.statement_line TO doisoat_keeper;
 
 GRANT SELECT,INSERT ON TABLE service.token TO doisoat_app;
 GRANT SELECT ON TABLE service.token TO doisoat_keeper;
+
+-- Name: TABLE unknown_order; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.unknown_order TO doisoat_app;
+GRANT SELECT ON TABLE service.unknown_order TO doisoat_keeper;
 
 -- Name: TABLE unmatched; Type: ACL; Schema: service; Owner: -
 

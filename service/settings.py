@@ -19,9 +19,13 @@ UNPREFIXED: Final = {
     "MIGRATION_DATABASE_URL": "migration_database_url",
 }
 """Names that every platform knows without a prefix."""
+OF_COMMANDS: Final = "DOISOAT_MERCHANT_"
+"""Keys that `doisoat merchants` reads by itself; no settings."""
 FILE_SUFFIX: Final = "_FILE"
 MASTER_KEY_BYTES: Final = 32
 SECRET_FILE_SIZE_MAX_BYTES: Final = 65_536
+
+WEAK_LIMIT_VND: Final = 2_000_000
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -93,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long a checkout link at a gateway may be paid."""
     transfer_expiry_days: Annotated[int, msgspec.Meta(ge=1, le=366)] = 30
     """How long a VietQR transfer may be made."""
+    weak_limit_vnd: Annotated[int, msgspec.Meta(ge=0)] = WEAK_LIMIT_VND
+    """Đồng above which a channel that proves nothing but a key pays only once another agrees."""
     page_size_max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
     """The most rows of one page of a list."""
     shutdown_timeout_s: Count = 30
@@ -206,7 +212,7 @@ def _field_of(variable: str) -> tuple[str | None, str]:
     direct = variable.removesuffix(FILE_SUFFIX)
     if direct in UNPREFIXED:
         return UNPREFIXED[direct], direct
-    if not variable.startswith(PREFIX):
+    if not variable.startswith(PREFIX) or variable.startswith(OF_COMMANDS):
         return None, variable
     field = direct.removeprefix(PREFIX).lower()
     if field not in Settings.__struct_fields__ or field in UNPREFIXED.values():

@@ -23,12 +23,13 @@ from ledger.errors import DayIsOver, LedgerError
 from service import outbox
 from service.asking.asker import Asker, askable
 from service.asking.pulling import Puller, pullable
+from service.intake import replaying
 from service.intake.intake import Intake
 from service.outbound import Outbound
 from service.outbox.relay import EVENTS_PER_TURN
 from service.reconciliation import leftovers
 from service.sealing import Sealer
-from service.settings import Settings
+from service.settings import WEAK_LIMIT_VND, Settings
 from service.web import idempotency
 
 PLACE_EVERY_S: Final = 0.2
@@ -106,8 +107,10 @@ class Worker:
         sealer: Sealer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
+        weak_limit_vnd: int = WEAK_LIMIT_VND,
         errands: Sequence[Task] = (),
     ) -> None:
+        self._weak_limit_vnd = weak_limit_vnd
         self._errands = tuple(errands)
         self._engine = engine
         self._sealer = sealer
@@ -124,6 +127,8 @@ class Worker:
             Task(name="sum books", every_s=CHECKPOINT_EVERY_S, do=self.checkpoint),
             Task(name="forget answers", every_s=PURGE_EVERY_S, do=self.purge),
             Task(name="take up leftovers", every_s=leftovers.EVERY_S, do=self.take_up),
+            Task(name="try stuck calls", every_s=replaying.STUCK_EVERY_S, do=self.try_stuck),
+            Task(name="forget calls", every_s=replaying.FORGET_EVERY_S, do=self.forget_calls),
             *self._errands,
         )
 
@@ -203,6 +208,21 @@ class Worker:
     async def take_up(self) -> int:
         """Finish imports and runs that a killed process left; how many."""
         return await leftovers.take_up(self._engine, self._sealer)
+
+    async def try_stuck(self) -> int:
+        """Judge stuck calls again whose time has come; how many came back."""
+        return await replaying.retry_stuck(self._engine, self._sealer, self._weak_limit_vnd)
+
+    async def forget_calls(self) -> int:
+        """Remove unbelieved calls after their time; how many."""
+        forgotten = 0
+        for _ in range(TURNS_MAX):
+            async with self._engine.begin() as connection:
+                count = await replaying.forget_old(connection, self._clock())
+            forgotten += count
+            if count < replaying.FORGOTTEN_AT_ONCE:
+                break
+        return forgotten
 
     async def purge(self) -> int:
         """Forget answers that nobody will ask for again; how many."""

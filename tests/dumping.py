@@ -34,6 +34,7 @@ TABLES: Final[Mapping[str, str]] = {
     "call": "select book_id, merchant_id, count(*) from service.call group by 1, 2",
     "event": """select book_id, id, amount_vnd, reference, happened_at, outcome, movement_id
                 from service.event""",
+    "unknown_order": "select book_id, event_id, asked from service.unknown_order",
     "sighting": """select book_id, id, movement_id, view, seen_by, origin, direction, amount_vnd,
                           traces, reference, happened_on, outcome from service.sighting""",
     "movement": """select book_id, id, direction, origin, trace, amount_vnd, happened_at,

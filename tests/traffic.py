@@ -33,6 +33,9 @@ ACCOUNTS: Final = ("0161000000101", "0161000000202")
 STRANGE_ACCOUNT: Final = "9990000000000"
 GATEWAY: Final = ("vnpay", "HUETRAFFIC")
 FEED: Final = ("sepay", "FEED1")
+WEAK_FEED: Final = ("sepay", "WEAK1")
+"""A feed that proves only a key, and pays alone only up to WEAK_VND."""
+WEAK_VND: Final = 30_000
 POISONED: Final = ("vnpay", "NOBOOK")
 """A merchant whose book was never opened: whatever it sends is believed and cannot be booked."""
 
@@ -57,6 +60,7 @@ class Ipn(msgspec.Struct, frozen=True, kw_only=True):
     transaction: int = 1
     codes: tuple[str, str] = ("00", "00")
     poisoned: bool = False
+    minutes: int = 0
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +73,9 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     direction: Literal["in", "out"] = "in"
     bank_reference: str = ""
     days_later: int = 0
+    weak: bool = False
+    asked: bool = False
+    """The bank's list, as we asked for it."""
 
 
 Message: TypeAlias = Ipn | Transfer
@@ -88,6 +95,7 @@ async def prepare(engine: AsyncEngine) -> Orders:
         for (provider, name), book_id, serves, mode in (
             (GATEWAY, 1, (2,), ""),
             (FEED, 1, (), API_KEY),
+            (WEAK_FEED, 1, (), API_KEY),
             (POISONED, 99, (), ""),
         ):
             new = NewMerchant(
@@ -97,6 +105,7 @@ async def prepare(engine: AsyncEngine) -> Orders:
                 serves=serves,
                 mode=mode,
                 secrets=["s3cret-" + name],
+                settings={"weak_limit_vnd": WEAK_VND} if (provider, name) == WEAK_FEED else {},
             )
             await merchants.add(connection, sealer, new, NOW)
         return await _orders(connection)
@@ -137,7 +146,7 @@ class Messages:
         found = []
         for message in messages:
             if isinstance(message, Transfer):
-                where = FEED
+                where = WEAK_FEED if message.weak else FEED
             else:
                 where = POISONED if message.poisoned else GATEWAY
             merchant = await self.directory.merchant(*where)
@@ -148,7 +157,14 @@ class Messages:
     def _delivery(self, message: Message, merchant: Merchant) -> Delivery:
         call = self.call(message, merchant)
         claims = tuple(CATALOG[merchant.provider].read(call, merchant.terms, NOW))
-        return Delivery(id=uuid7(), merchant=merchant, call=call, claims=claims, received_at=NOW)
+        return Delivery(
+            id=uuid7(),
+            merchant=merchant,
+            call=call,
+            claims=claims,
+            received_at=NOW,
+            asked=isinstance(message, Transfer) and message.asked,
+        )
 
     def call(self, message: Message, merchant: Merchant) -> Call:
         """The signed call."""
@@ -164,7 +180,7 @@ class Messages:
             transaction=str(14_000_000 + ipn.transaction),
             amount_vnd=amount_vnd,
             amount_text=f"{amount_vnd}55" if ipn.amount == "broken" else "",
-            paid_at=NOW,
+            paid_at=NOW + timedelta(minutes=ipn.minutes),
             response_code=ipn.codes[0],
             transaction_status=ipn.codes[1],
         )
@@ -196,6 +212,7 @@ IPNS = st.builds(
     amount=st.sampled_from(["exact", "exact", "exact", "less", "broken"]),
     transaction=st.integers(1, 3),
     codes=st.sampled_from([("00", "00"), ("00", "00"), ("00", "00"), ("07", "00"), ("24", "02")]),
+    minutes=st.sampled_from([0, 0, 0, -5, 5]),
 )
 TRANSFERS = st.builds(
     Transfer,
@@ -206,5 +223,7 @@ TRANSFERS = st.builds(
     direction=st.sampled_from(["in", "in", "in", "out"]),
     bank_reference=st.sampled_from(["", "FT26001", "FT26002"]),
     days_later=st.sampled_from([0, 0, 1, 100]),
+    weak=st.sampled_from([False, False, True]),
+    asked=st.sampled_from([False, False, True]),
 )
 TRAFFIC = st.lists(IPNS | TRANSFERS, min_size=1, max_size=14)

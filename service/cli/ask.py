@@ -32,7 +32,7 @@ async def work(settings: Settings, reference: str | None) -> bool:
     from service.settings import master_key
 
     async with pool(settings, size=settings.pool_size) as engine, Outbound() as outbound:
-        intake = Intake(engine, Sealer(master_key(settings)))
+        intake = Intake(engine, Sealer(master_key(settings)), settings.weak_limit_vnd)
         intake.start()
         try:
             asker = Asker(engine, intake, outbound)

@@ -1,11 +1,32 @@
-"""`doisoat merchants`: who may call us for which books, and the secrets we share with them."""
+"""`doisoat merchants`: who may call us for which books, and the secrets we share with them.
 
+Keys are asked for or come from the environment, never from an argument that a shell remembers.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import click
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.cli._place import ForPeople, in_transaction, numbers, place
+from service.cli._place import ForPeople, Result, in_transaction, numbers, place
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.intake.checking import Finding
+    from service.merchant_changes import Listed
+    from service.merchants import Merchant
+    from service.sealing import Sealer
+
+VARIABLE: Final = "DOISOAT_MERCHANT_"
+"""In front of SECRET, or of a credential's name in capitals."""
+MARKS: Final = {True: "ok ", False: "BAD", None: "   "}
+
+Named = click.option("--provider", required=True, help="Such as vnpay.")
+Merchants = click.option("--merchant", required=True, help="The name in the callback address.")
 
 
 @click.group("merchants")
@@ -14,61 +35,74 @@ def command() -> None:
 
 
 @command.command("add")
-@click.option("--provider", required=True, help="vnpay or sepay.")
+@Named
 @click.option("--merchant", required=True, help="The name in the callback address; a TmnCode.")
 @click.option("--book", "book_id", type=click.IntRange(1), required=True, help="Its own book.")
 @click.option("--serves", default="", callback=numbers, help="More books, such as 1,2.")
-@click.option("--mode", default="", help="How calls prove themselves: hmac, apikey, secret_key.")
+@click.option("--mode", default="", help="How calls prove themselves, where there is a choice.")
+@click.option("--option", "options", multiple=True, help="name=value; what its page leaves open.")
 @click.option("--pay-address", default="", help="Where citizens pay; the provider's sandbox.")
+@click.option("--api-address", default="", help="Where it is asked; the provider's sandbox.")
 @click.option(
-    "--secret",
-    prompt="Secret",
-    hide_input=True,
-    envvar="DOISOAT_MERCHANT_SECRET",
-    help="Asked for where it is not given.",
+    "--weak-limit-vnd",
+    type=click.IntRange(0),
+    help="Đồng above which a call that proves only a key waits for proof.",
 )
-def add(
+def add(  # noqa: PLR0913 # one for each option
     *,
     provider: str,
     merchant: str,
     book_id: int,
     serves: list[int],
     mode: str,
+    options: tuple[str, ...],
     pay_address: str,
-    secret: str,
+    api_address: str,
+    weak_limit_vnd: int | None,
 ) -> None:
-    """Add a merchant and print the address to give to the provider."""
+    """Add a merchant and print the address to give to the provider.
+
+    Its secret is asked for, or taken from DOISOAT_MERCHANT_SECRET; its further keys likewise
+    (DOISOAT_MERCHANT_ACCESS_KEY and so on).
+    """
     from sqlalchemy.exc import IntegrityError
 
-    from providers.catalog import CATALOG
-    from service import merchants
+    from service import merchant_changes, merchants
     from service.access.api_keys import NotGrantable, check_books
-    from service.sealing import Sealer
-    from service.settings import master_key
 
-    if provider not in CATALOG:
-        raise ForPeople(f"providers are: {', '.join(sorted(CATALOG))}")
-    if mode not in CATALOG[provider].modes:
-        modes = ", ".join(sorted(one or "none" for one in CATALOG[provider].modes))
-        raise ForPeople(f"modes of {provider} are: {modes}")
-    new = merchants.NewMerchant(
-        provider=provider,
-        merchant=merchant,
-        book_id=book_id,
-        serves=serves,
-        mode=mode,
-        secrets=[secret],
-        settings={"pay_address": pay_address} if pay_address else {},
-    )
+    try:
+        settings_ = dict(merchant_changes.option_of(text) for text in options)
+        own = {
+            "pay_address": pay_address,
+            "api_address": api_address,
+            merchants.WEAK_LIMIT: weak_limit_vnd,
+        }
+        settings_ |= {name: value for name, value in own.items() if value not in {"", None}}
+        adapter = merchant_changes.provider_of(provider)
+        new = merchants.NewMerchant(
+            provider=provider,
+            merchant=merchant,
+            book_id=book_id,
+            serves=serves,
+            mode=mode,
+            settings=settings_,
+            secrets=[_key("SECRET", "Secret")],
+            credentials={
+                name: _key(name.upper(), f"{name} ({told})")
+                for name, told in sorted(adapter.credentials.items())
+            },
+        )
+        merchant_changes.check_new(new)
+    except merchant_changes.Unfit as refusal:
+        raise ForPeople(str(refusal)) from None
+
+    async def work(connection: AsyncConnection, sealer: "Sealer") -> int:
+        await check_books(connection, sorted({book_id, *serves}))
+        return await merchant_changes.add(connection, sealer, new, datetime.now(UTC))
+
     with place() as settings:
-        sealer = Sealer(master_key(settings))
-
-        async def work(connection: AsyncConnection) -> int:
-            await check_books(connection, sorted({book_id, *serves}))
-            return await merchants.add(connection, sealer, new, datetime.now(UTC))
-
         try:
-            in_transaction(settings, work)
+            _sealed(settings, work)
         except NotGrantable as refusal:
             raise ForPeople(str(refusal)) from None
         except IntegrityError:
@@ -80,18 +114,145 @@ def add(
 
 @command.command("list")
 def list_merchants() -> None:
-    """List all live merchants; never their secrets."""
-    from service import merchants
+    """List all merchants, disabled ones too; never their keys."""
+    from service import merchant_changes
+
+    with place() as settings:
+        for one in _sealed(settings, merchant_changes.everything):
+            click.echo(_line(one))
+
+
+@command.command("rotate")
+@Named
+@Merchants
+@click.option("--finish", "step", flag_value="finish", help="The older secret ends.")
+@click.option(
+    "--verify-only", "step", flag_value="verify", help="The new one verifies; the old one signs."
+)
+@click.option("--credential", help="Replace this further key instead, at once.")
+def rotate(*, provider: str, merchant: str, step: str | None, credential: str | None) -> None:
+    """Put a new secret beside the old one; both verify, the new one signs.
+
+    Later `--finish` ends the old one.
+    """
+    from service import merchant_changes
+
+    name = merchant_changes.Name(provider, merchant)
+
+    async def work(connection: AsyncConnection, sealer: "Sealer") -> str:
+        now = datetime.now(UTC)
+        if credential is not None:
+            chosen = (credential, _key(credential.upper(), credential))
+            await merchant_changes.rotate_credential(connection, sealer, name, chosen, now)
+            return f"{name}: {credential} is replaced"
+        if step == "finish":
+            await merchant_changes.finish(connection, sealer, name, now)
+            return f"{name}: one secret is valid"
+        later = step == "verify"
+        secret = _key("SECRET", "New secret")
+        await merchant_changes.rotate(connection, sealer, name, secret, now, verify_only=later)
+        signs = "old" if later else "new"
+        return f"{name}: two secrets are valid, the {signs} one signs"
+
+    with place() as settings:
+        click.echo(_sealed(settings, work))
+
+
+@command.command("disable")
+@Named
+@Merchants
+def disable(*, provider: str, merchant: str) -> None:
+    """End a merchant: its calls are answered 404 within seconds. Nothing is deleted."""
+    from service import merchant_changes
+
+    name = merchant_changes.Name(provider, merchant)
+
+    async def work(connection: AsyncConnection, sealer: "Sealer") -> None:
+        await merchant_changes.disable(connection, sealer, name, datetime.now(UTC))
+
+    with place() as settings:
+        _sealed(settings, work)
+    click.echo(f"{name}: disabled")
+
+
+@command.command("check")
+@Named
+@Merchants
+@click.option("--network/--no-network", default=True, help="Also ask the provider (the default).")
+def check(*, provider: str, merchant: str, network: bool) -> None:
+    """Prove a merchant's configuration; status 1 where something is wrong.
+
+    A call of our own is signed and verified in memory. With the network the provider is asked
+    something harmless: about an order that does not exist, or for its first page.
+    """
+    from service import merchant_changes, merchants
+
+    name = merchant_changes.Name(provider, merchant)
+
+    async def work(connection: AsyncConnection, sealer: "Sealer") -> "Merchant":
+        found = await merchants.find(connection, sealer, *name)
+        if found is None:
+            raise merchant_changes.Unfit(f"there is no live merchant {name}")
+        return found
+
+    with place() as settings:
+        known = _sealed(settings, work)
+        findings = asyncio.run(_look(known, settings, network=network))
+    for one in findings:
+        click.echo(f"{MARKS[one.good]} {one.text}")
+    if any(one.good is False for one in findings):
+        raise SystemExit(1)
+
+
+async def _look(merchant: "Merchant", settings: Settings, *, network: bool) -> "list[Finding]":
+    from service.intake import checking
+    from service.outbound.sending import Outbound
+
+    now = datetime.now(UTC)
+    found = checking.look(merchant, settings.base_url, now)
+    if network:
+        async with Outbound() as outbound:
+            found.append(await checking.ask(merchant, outbound, now))
+    return found
+
+
+def _sealed(
+    settings: Settings, do: "Callable[[AsyncConnection, Sealer], Awaitable[Result]]"
+) -> Result:
+    """Run `do` in one transaction with the master key; what does not fit is said to people."""
+    from service.merchant_changes import Unfit
     from service.sealing import Sealer
     from service.settings import master_key
 
-    with place() as settings:
-        sealer = Sealer(master_key(settings))
+    sealer = Sealer(master_key(settings))
 
-        async def work(connection: AsyncConnection) -> list[merchants.Merchant]:
-            return await merchants.listing(connection, sealer)
+    async def work(connection: AsyncConnection) -> Result:
+        return await do(connection, sealer)
 
-        for one in in_transaction(settings, work):
-            books = ",".join(map(str, sorted(one.serves)))
-            mode = one.mode or "-"
-            click.echo(f"{one.provider:8}  {one.merchant:24}  {mode:10}  books {books}")
+    try:
+        return in_transaction(settings, work)
+    except Unfit as refusal:
+        raise ForPeople(str(refusal)) from None
+
+
+def _key(variable: str, prompt: str) -> str:
+    """A key from the environment, or asked for without showing it."""
+    given = os.environ.get(VARIABLE + variable)
+    return given if given is not None else str(click.prompt(prompt, hide_input=True))
+
+
+def _line(one: "Listed") -> str:
+    since = ", ".join(f"{moment:%Y-%m-%d}" for moment in one.secrets_since)
+    count = len(one.secrets_since)
+    parts = [
+        f"{one.provider:8}  {one.merchant:24}  {one.mode or '-':10}",
+        f"books {','.join(map(str, sorted(one.serves)))}",
+        f"{count} secret{'s' if count > 1 else ''} since {since}",
+    ]
+    if one.credentials:
+        parts.append(f"keys {','.join(one.credentials)}")
+    if one.weak:
+        parts.append("weak")
+    if one.disabled_at is not None:
+        parts.append(f"disabled {one.disabled_at:%Y-%m-%d}")
+    return "  ".join(parts)

@@ -29,10 +29,15 @@ async def run(settings: Settings) -> None:
         async with engine.connect() as connection:
             await refuse_owner(connection)
         sealer = Sealer(master_key(settings))
-        intake = Intake(engine, sealer)
+        intake = Intake(engine, sealer, settings.weak_limit_vnd)
         async with Outbound() as outbound:
             intake.start()
-            worker = Worker(engine, sealer, errands=errands(settings, engine, intake, outbound))
+            worker = Worker(
+                engine,
+                sealer,
+                weak_limit_vnd=settings.weak_limit_vnd,
+                errands=errands(settings, engine, intake, outbound),
+            )
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):

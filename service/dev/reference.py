@@ -15,6 +15,7 @@ from typing import Final, get_args
 import service
 from providers import Call, Outcome
 from providers.catalog import CATALOG
+from providers.states import EDGES, STATES, Word
 from service.errors import every_refusal
 from service.outbox.writing import EventType
 from service.settings import UNPREFIXED, Settings
@@ -54,6 +55,10 @@ EVENTS: Final[Mapping[EventType, str]] = MappingProxyType(
     }
 )
 
+SHORT: Final[Mapping[Word, str]] = MappingProxyType(
+    {"news": "news", "late": "late", "contradiction": "**case**"}
+)
+
 
 def tables() -> dict[str, str]:
     """The part of each page that follows from the code, by file name."""
@@ -62,6 +67,7 @@ def tables() -> dict[str, str]:
         "problems.md": _problems(),
         "outcomes.md": _answers(),
         "events.md": _events(),
+        "payment-states.md": _states(),
     }
 
 
@@ -117,6 +123,20 @@ def _events() -> str:
     rows = ["| type | what happened |", "|---|---|"]
     rows += [f"| `{kind}` | {EVENTS[kind]} |" for kind in get_args(EventType)]
     return "\n".join(rows) + "\n"
+
+
+def _states() -> str:
+    """The graph: what is news as a picture, and every pair as a table."""
+    picture = ["```mermaid", "stateDiagram-v2", "    direction LR"]
+    picture += [f"    [*] --> {state}" for state in STATES]
+    picture += [f"    {one.before} --> {one.after}" for one in EDGES if one.word == "news"]
+    picture += ["```", ""]
+    words = {(one.before, one.after): one.word for one in EDGES}
+    rows = [f"| state, then told | {' | '.join(STATES)} |", "|---|" + "---|" * len(STATES)]
+    for before in STATES:
+        cells = [SHORT[words[before, after]] if after != before else "–" for after in STATES]
+        rows.append(f"| **{before}** | {' | '.join(cells)} |")
+    return "\n".join([*picture, *rows]) + "\n"
 
 
 def main() -> None:

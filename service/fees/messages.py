@@ -9,6 +9,8 @@ from msgspec import Meta
 
 from providers import MakesCheckout, OpensCheckout
 from providers.catalog import CATALOG
+from providers.contract import Status as ProviderStatus
+from service.payments.payment_states import ProviderWord
 
 ITEMS_MAX: Final = 50
 AMOUNT_VND_MAX: Final = 1_000_000_000_000
@@ -260,6 +262,10 @@ class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True):
     qr_payload: str | None
     expires_at: datetime | None
     created_at: datetime
+    provider_state: ProviderStatus | None = None
+    """How the payment stands at its provider; null while nothing was heard of it."""
+    history: list[ProviderWord] = []
+    """What its provider said of it, by the provider's time."""
 
 
 class NewCounterReceipt(Call, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from service.errors import (
 )
 from service.fees.messages import QR_PROVIDER, NewPaymentRequest, PaymentRequest
 from service.fees.ways import Asked, by_gateway, by_transfer
+from service.payments import payment_states
 from service.references import payment_reference
 from service.sealing import Sealer
 from service.settings import Settings
@@ -71,7 +72,7 @@ ADD_NOTICES = sa.text("""
 FIND = sa.text("""
     select request.book_id, request.reference, request.numeric_reference, request.provider,
            request.amount_vnd, request.link, opened.url, opened.qr_payload, request.expires_at,
-           request.created_at,
+           request.created_at, request.order_code,
            array_agg(asked.notice_id order by asked.position) as notice_ids,
            sum(state.outstanding_vnd) as outstanding_vnd,
            bool_or(state.paid_vnd > 0) as any_paid
@@ -198,6 +199,8 @@ async def find(
     elif row.expires_at is not None and row.expires_at <= now:
         state = "expired"
     by_transfer = row.provider == QR_PROVIDER
+    names = (row.reference, row.order_code)
+    told = await payment_states.of_request(connection, row.book_id, names)
     return PaymentRequest(
         reference=row.reference,
         reference_shown=payment_reference.grouped(row.reference),
@@ -211,6 +214,8 @@ async def find(
         qr_payload=row.link if by_transfer else row.qr_payload,
         expires_at=row.expires_at,
         created_at=row.created_at,
+        provider_state=told.state,
+        history=told.history,
     )
 
 

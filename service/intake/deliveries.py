@@ -13,7 +13,8 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from ledger.accounts import business_day
-from providers import Call, Claim, Outcome
+from providers import UNKNOWN_ASKED_MAX, Call, Claim, Outcome
+from providers.catalog import CATALOG
 from service.intake.directory import Directory
 from service.merchants import Merchant
 from service.payments import evidence
@@ -28,6 +29,9 @@ EventKey = tuple[int, int, str, str, str, str]
 """Book, merchant, scope, provider transaction, status, amount: a second event of one key is a
 repeat."""
 
+PaymentKey = tuple[int, int, str, str]
+"""Book, merchant, scope, provider transaction: events that share it are about one payment."""
+
 OUTCOMES: Final[Mapping[Became, Outcome]] = MappingProxyType(
     {
         Became.ALLOCATED: Outcome.BOOKED,
@@ -38,6 +42,7 @@ OUTCOMES: Final[Mapping[Became, Outcome]] = MappingProxyType(
         Became.AMOUNT_DIFFERS: Outcome.AMOUNT_DIFFERS,
         Became.KEPT: Outcome.HELD,
         Became.UNSURE: Outcome.HELD,
+        Became.UNPROVEN: Outcome.HELD,
     }
 )
 
@@ -45,7 +50,7 @@ REPEATS: Final[Mapping[Outcome, Outcome]] = MappingProxyType(
     {
         Outcome.BOOKED: Outcome.REPEAT_OF_PAID,
         Outcome.ANOTHER_FOR_PAID: Outcome.REPEAT_OF_PAID,
-        # Not answered "done" the first time, so the same answer again.
+        # Not answered "done" the first time, so the same answer again, up to a point.
         Outcome.UNKNOWN_ORDER: Outcome.UNKNOWN_ORDER,
         Outcome.UNKNOWN_AGAIN: Outcome.UNKNOWN_AGAIN,
         Outcome.AMOUNT_DIFFERS: Outcome.AMOUNT_DIFFERS,
@@ -68,13 +73,18 @@ GRAVEST_FIRST: Final = (
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An authentic call with its claims."""
+    """An authentic call with its claims.
+
+    `asked`: it is the provider's answer to a question of ours, or a page of its list, and proves
+    itself whatever the merchant's calls prove.
+    """
 
     id: UUID
     merchant: Merchant
     call: Call
     claims: tuple[Claim, ...]
     received_at: datetime
+    asked: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,9 +102,27 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         """The book whose money this is."""
         return self.key[0]
 
+    @property
+    def payment(self) -> PaymentKey:
+        """What this event and others are about."""
+        return self.key[:4]
 
-def repeated(first: Outcome) -> Outcome:
-    """The outcome of a repeat of a call whose outcome was `first`."""
+
+def believe(merchant: Merchant, call: Call, received_at: datetime) -> Delivery:
+    """What an authentic call says, judged with the clock of its arrival; raises Rejected.
+
+    The one way in, for a call that has just come and for one that is replayed.
+    """
+    claims = CATALOG[merchant.provider].read(call, merchant.terms, received_at)
+    return Delivery(
+        id=uuid7(), merchant=merchant, call=call, claims=tuple(claims), received_at=received_at
+    )
+
+
+def repeated(first: Outcome, delivered: int = 2) -> Outcome:
+    """The outcome of a repeat of a call whose outcome was `first`, delivered for the n-th time."""
+    if first is Outcome.UNKNOWN_ORDER and delivered > UNKNOWN_ASKED_MAX:
+        return Outcome.UNKNOWN_AGAIN
     return REPEATS.get(first, Outcome.REPEAT)
 
 
@@ -156,6 +184,8 @@ def _event(delivery: Delivery, claim: Claim, directory: Directory, sealer: Seale
         else:
             account_id = account.id if account else None
             sighting = _feed_sighting(common, merchant, claim, account_id, sealer)
+        if _is_weak(delivery, claim.amount_vnd, directory):
+            sighting = msgspec.structs.replace(sighting, weak=True)
     return Event(
         id=event_id,
         key=key,
@@ -164,6 +194,12 @@ def _event(delivery: Delivery, claim: Claim, directory: Directory, sealer: Seale
         happened_at=happened_at,
         sighting=sighting,
     )
+
+
+def _is_weak(delivery: Delivery, amount_vnd: int, directory: Directory) -> bool:
+    """Whether the call proves only that its sender knows a key, and is of much money."""
+    limit_vnd = delivery.merchant.weak_above_vnd(directory.weak_limit_vnd)
+    return limit_vnd is not None and amount_vnd > limit_vnd and not delivery.asked
 
 
 class _Common(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service import merchants
 from service.merchants import Merchant
 from service.sealing import Sealer
+from service.settings import WEAK_LIMIT_VND
 
 STALE_AFTER_S: Final = 5.0
 READ_WITHIN_S: Final = 2.0
@@ -42,8 +43,14 @@ class Directory:
     """Merchants by (provider, merchant), own accounts by number."""
 
     def __init__(
-        self, engine: AsyncEngine, sealer: Sealer, clock: Callable[[], float] = time.monotonic
+        self,
+        engine: AsyncEngine,
+        sealer: Sealer,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        weak_limit_vnd: int = WEAK_LIMIT_VND,
     ) -> None:
+        self.weak_limit_vnd = weak_limit_vnd
         self._engine = engine
         self._sealer = sealer
         self._clock = clock

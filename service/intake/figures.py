@@ -15,3 +15,7 @@ OUTCOMES: Final = Counter(
 QUARANTINED: Final = Counter(
     "doisoat_quarantined_calls", "Calls kept but not believed, by lane.", ["lane"]
 )
+DROPPED: Final = Counter(
+    "doisoat_unbelieved_calls_dropped",
+    "Calls of a flood that are about no order of ours: answered and not kept.",
+)

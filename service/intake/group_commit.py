@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from providers import Outcome
 from service.database import sqlstate, transaction
-from service.intake import figures, inbox, quarantine
+from service.intake import figures, inbox, shelves
 from service.intake.deliveries import Delivery
 from service.intake.directory import Directory
 from service.sealing import Sealer
@@ -153,7 +153,7 @@ class Committer:
         now = self._clock()
         try:
             async with transaction(self._engine) as connection:
-                await quarantine.keep_stuck(
+                await shelves.keep_stuck(
                     connection,
                     self._sealer,
                     delivery.merchant,

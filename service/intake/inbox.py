@@ -5,15 +5,18 @@ A group's outcome equals that of its members one by one, in order of arrival. Ne
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
+import msgspec
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from providers import Outcome
+from providers import UNKNOWN_ASKED_MAX, Outcome
 from service.intake.deliveries import (
     OUTCOMES,
     Delivery,
     Event,
-    EventKey,
     call_row,
     event_row,
     events_of,
@@ -21,24 +24,32 @@ from service.intake.deliveries import (
     repeated,
 )
 from service.intake.directory import Directory
+from service.intake.timelines import Known, Timelines
 from service.payments import loading, writing
-from service.payments.booking import fold
+from service.payments.booking import confirm, take
 from service.payments.effects import Effects
-from service.payments.loading import Asked, lock, lock_key, raw
-from service.payments.sightings import Booked, Case, FieldVerdict
+from service.payments.loading import Asked, lock, lock_key
+from service.payments.sightings import Case, FieldVerdict, Sighting
 from service.payments.state import World
 from service.sealing import Sealer
 
-KNOWN = """
-    select told.position, event.outcome
-    from unnest($1::integer[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[])
-        with ordinality
-        as told (book_id, merchant_id, scope, provider_txn, status, amount_key, position)
-    join service.event
-      on event.book_id = told.book_id and event.merchant_id = told.merchant_id
-     and event.scope = told.scope and event.provider_txn = told.provider_txn
-     and event.status = told.status and event.amount_key = told.amount_key
-"""
+ASKED_AGAIN: Final = sa.text("""
+    insert into service.unknown_order (book_id, event_id, asked)
+    select told.book_id, told.event_id, told.asked
+    from unnest(cast(:book_ids as integer[]), cast(:event_ids as uuid[]),
+                cast(:asked as integer[])) as told (book_id, event_id, asked)
+    on conflict (book_id, event_id) do update set asked = excluded.asked
+""")
+
+
+class _Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of the group: heard for the first time, or a repeat of what is known."""
+
+    event: Event
+    known: Known
+    new: bool
+    sighting: Sighting | None = None
+    """Of a new event; also of a repeat by which the provider, asked, proves a weak word."""
 
 
 async def commit_group(
@@ -52,75 +63,131 @@ async def commit_group(
     """Keep and book `deliveries` in the caller's transaction; the outcome of each, in order."""
     events = [event for one in deliveries for event in events_of(one, directory, sealer)]
     books = {one.merchant.book_id for one in deliveries} | {event.book_id for event in events}
-    first_of: dict[EventKey, Event] = {}
-    for event in events:
-        first_of.setdefault(event.key, event)
-    # Two processes that hold the same event take turns here; the second one sees a repeat.
-    await lock(connection, (lock_key("event", *key) for key in first_of))
+    payments = {event.payment for event in events}
+    # Two processes that hear of one payment take turns here; the second one sees a repeat.
+    await lock(connection, (lock_key("payment", *payment) for payment in payments))
     await sealer.prepare(connection, books, now)
-    known = await _known(connection, list(first_of))
-    new = [event for key, event in first_of.items() if key not in known]
+    timelines = await Timelines.read(connection, payments)
     effects = Effects(calls=[call_row(one, sealer, now) for one in deliveries])
-    outcomes = await _book(connection, new, effects, sealer=sealer, now=now)
-    outcomes |= known
-    seen: set[EventKey] = set(known)
-    by_delivery: dict[int, list[Outcome]] = {}
-    for event in events:
-        outcome = outcomes[event.key]
-        told = by_delivery.setdefault(id(event.delivery), [])
-        told.append(repeated(outcome) if event.key in seen else outcome)
-        seen.add(event.key)
+    turns = [_turn(event, timelines, effects, directory) for event in events]
+    await _book(connection, turns, effects, sealer=sealer, now=now)
+    by_delivery, counted = _outcomes(turns)
+    await _count(connection, counted)
     return [
         gravest(by_delivery[id(one)]) if id(one) in by_delivery else Outcome.TEST
         for one in deliveries
     ]
 
 
-async def _known(connection: AsyncConnection, keys: Sequence[EventKey]) -> dict[EventKey, Outcome]:
-    """Events that were committed before, with what came of them."""
-    if not keys:
-        return {}
-    driver = await raw(connection)
-    rows = await driver.fetch(KNOWN, *map(list, zip(*keys, strict=True)))
-    return {keys[row["position"] - 1]: Outcome(row["outcome"]) for row in rows}
+def _turn(event: Event, timelines: Timelines, effects: Effects, directory: Directory) -> _Turn:
+    known = timelines.find(event.key)
+    if known is None:
+        known, sighting, cases = timelines.hear(event)
+        effects.cases += cases
+        return _Turn(event=event, known=known, new=True, sighting=sighting)
+    return _Turn(event=event, known=known, new=False, sighting=_proof(event, directory))
+
+
+def _proof(event: Event, directory: Directory) -> Sighting | None:
+    """What an answer to our question says again of much money that a weak channel told."""
+    limit_vnd = event.delivery.merchant.weak_above_vnd(directory.weak_limit_vnd)
+    sighting = event.sighting
+    if limit_vnd is None or sighting is None or not event.delivery.asked:
+        return None
+    return sighting if sighting.amount_vnd > limit_vnd else None
 
 
 async def _book(
     connection: AsyncConnection,
-    new: Sequence[Event],
+    turns: Sequence[_Turn],
     effects: Effects,
     *,
     sealer: Sealer,
     now: datetime,
-) -> dict[EventKey, Outcome]:
-    sightings = [event.sighting for event in new if event.sighting is not None]
-    world = await loading.load(connection, sightings, _asked(new))
-    booked = iter(fold(sightings, world, effects, now))
-    outcomes: dict[EventKey, Outcome] = {}
-    for event in new:
-        result: Booked | None = None
-        if event.sighting is not None:
-            result = next(booked)
-            outcome = OUTCOMES[result.became]
+) -> None:
+    """Decide every turn in order, and write the sum of it."""
+    new = [turn for turn in turns if turn.new]
+    sightings = [turn.sighting for turn in new if turn.sighting is not None]
+    proofs = [turn for turn in turns if not turn.new and turn.sighting is not None]
+    world = await loading.load(
+        connection,
+        sightings,
+        _asked([turn.event for turn in new if turn.sighting is None] + [t.event for t in proofs]),
+        [(turn.event.book_id, m) for turn in proofs if (m := turn.known.movement_id)],
+    )
+    for turn in turns:
+        if not turn.new:
+            _confirm(turn, world, effects)
+            continue
+        event, known = turn.event, turn.known
+        if turn.sighting is not None:
+            result = take(turn.sighting, world, effects, now)
+            known.outcome, known.movement_id = OUTCOMES[result.became], result.movement_id
         else:
-            outcome = _without_money(event, world, effects)
-        outcomes[event.key] = outcome
-        movement_id = result.movement_id if result else None
-        effects.events.append(event_row(event, outcome, movement_id, sealer, now))
+            known.outcome = _without_money(event, world, effects)
+        effects.events.append(event_row(event, known.outcome, known.movement_id, sealer, now))
     await writing.write(connection, world, effects, now=now)
-    return outcomes
 
 
-def _asked(new: Sequence[Event]) -> list[Asked]:
-    """What messages without money are about."""
+def _confirm(turn: _Turn, world: World, effects: Effects) -> None:
+    if turn.sighting is None or turn.known.movement_id is None:
+        return
+    for movement in world.movements:
+        if movement.id == turn.known.movement_id:
+            confirm(turn.sighting, movement, world, effects)
+
+
+def _outcomes(turns: Sequence[_Turn]) -> tuple[dict[int, list[Outcome]], dict[UUID, _Turn]]:
+    """What each delivery (by identity) is told, and the events whose deliveries were counted."""
+    by_delivery: dict[int, list[Outcome]] = {}
+    counted: dict[UUID, _Turn] = {}
+    last: dict[UUID, int] = {}
+    for turn in turns:
+        known, delivery = turn.known, turn.event.delivery
+        first = known.outcome or Outcome.NOTED
+        told = by_delivery.setdefault(id(delivery), [])
+        if turn.new:
+            told.append(first)
+        else:
+            if _is_counted(turn) and last.get(known.id) != id(delivery):
+                known.delivered += 1
+                counted[known.id] = turn
+            told.append(repeated(first, known.delivered))
+        last[known.id] = id(delivery)
+    return by_delivery, counted
+
+
+def _is_counted(turn: _Turn) -> bool:
+    """Whether a repeat is one that may be answered otherwise after some more of them."""
+    unknown = turn.known.outcome is Outcome.UNKNOWN_ORDER
+    return unknown and not turn.event.delivery.asked and turn.known.delivered <= UNKNOWN_ASKED_MAX
+
+
+async def _count(connection: AsyncConnection, counted: Mapping[UUID, _Turn]) -> None:
+    """Remember how often unknown orders were asked about; nothing for any other call."""
+    if not counted:
+        return
+    rows = sorted(counted.items())
+    await connection.execute(
+        ASKED_AGAIN,
+        {
+            "book_ids": [turn.event.book_id for _, turn in rows],
+            "event_ids": [event_id for event_id, _ in rows],
+            "asked": [turn.known.delivered for _, turn in rows],
+        },
+    )
+
+
+def _asked(events: Sequence[Event]) -> list[Asked]:
+    """What messages without money are about, and what proofs name."""
     return [
         Asked(
             book_id=event.book_id,
-            reference=event.claim.reference,
+            reference=reference,
             merchant_id=event.delivery.merchant.id,
         )
-        for event in new
-        if event.sighting is None and event.claim.reference
+        for event in events
+        if (reference := event.sighting.reference if event.sighting else event.claim.reference)
     ]
 
 

@@ -9,12 +9,14 @@ from uuid_utils.compat import uuid7
 from providers import Answer, Call, Claim, Outcome, Rejected
 from providers.catalog import CATALOG
 from service.intake import figures
-from service.intake.deliveries import Delivery
+from service.intake.deliveries import Delivery, believe
 from service.intake.directory import Directory
 from service.intake.group_commit import Committer, utc_now
-from service.intake.quarantine import Quarantine, Unbelieved
+from service.intake.quarantine import Quarantine
+from service.intake.shelves import Unbelieved, names_of
 from service.merchants import Merchant
 from service.sealing import Sealer
+from service.settings import WEAK_LIMIT_VND
 
 REASONS = {
     "forged": Outcome.FORGED,
@@ -26,8 +28,10 @@ REASONS = {
 class Intake:
     """One per process: start it with the application, close it before the pool goes."""
 
-    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
-        self.directory = Directory(engine, sealer)
+    def __init__(
+        self, engine: AsyncEngine, sealer: Sealer, weak_limit_vnd: int = WEAK_LIMIT_VND
+    ) -> None:
+        self.directory = Directory(engine, sealer, weak_limit_vnd=weak_limit_vnd)
         self._committer = Committer(engine, sealer, self.directory)
         self._quarantine = Quarantine(engine, sealer, utc_now)
 
@@ -49,13 +53,11 @@ class Intake:
         provider = CATALOG[merchant.provider]
         now = utc_now()
         try:
-            claims = tuple(provider.read(call, merchant.terms, now))
+            delivery = believe(merchant, call, now)
         except Rejected as rejected:
             outcome = await self._refuse(merchant, call, rejected, now)
         else:
-            outcome = await self._committer.take(
-                Delivery(id=uuid7(), merchant=merchant, call=call, claims=claims, received_at=now)
-            )
+            outcome = await self._committer.take(delivery)
         figures.OUTCOMES.labels(provider.name, outcome.value).inc()
         return provider.answer(outcome, call)
 
@@ -67,7 +69,12 @@ class Intake:
         then a repeat, or is booked.
         """
         delivery = Delivery(
-            id=uuid7(), merchant=merchant, call=call, claims=tuple(claims), received_at=utc_now()
+            id=uuid7(),
+            merchant=merchant,
+            call=call,
+            claims=tuple(claims),
+            received_at=utc_now(),
+            asked=True,
         )
         outcome = await self._committer.take(delivery)
         figures.OUTCOMES.labels(merchant.provider, outcome.value).inc()
@@ -84,6 +91,7 @@ class Intake:
                 hint=rejected.hint,
                 authentic=rejected.authentic,
                 received_at=now,
+                names=() if rejected.authentic else names_of(rejected.hint),
             )
         )
-        return REASONS[rejected.why] if kept == "kept" else Outcome.TRY_AGAIN
+        return Outcome.TRY_AGAIN if kept == "full" else REASONS[rejected.why]

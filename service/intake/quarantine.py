@@ -1,99 +1,38 @@
 """Keep calls we do not believe in a bounded lane of their own, so that they cost little.
 
 A call that looks like an open order with the right amount may be true and signed with a secret we
-do not know yet: at most ORDER_CALLS_MAX of those are kept per order. The rest turn in a ring per
-merchant by bytes. Calls that are proven but cannot be read or booked are kept until they were.
+do not know yet: it is kept before it is answered. What surely is about no order of ours turns in a
+ring; of a flood of those, no more is written than the ring is for.
 """
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
-from uuid import UUID
 
-import msgspec
-import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from uuid_utils.compat import uuid7
 
-from providers import Call, Hint
 from service.database import transaction
-from service.intake import figures
+from service.intake import figures, shelves
+from service.intake.shelves import Shelf, Shelved, Unbelieved
 from service.merchants import Merchant
-from service.payments.cases import open_cases
 from service.payments.loading import lock, lock_key
-from service.payments.sightings import Case
-from service.references import payment_reference
 from service.sealing import Sealer
 
-QUEUE_MAX: Final = 1_000
-BATCH_MAX: Final = 100
-ORDER_CALLS_MAX: Final = 20
-ORDER_KEPT_FOR: Final = timedelta(days=60)
-RING_BYTES_MAX: Final = 1_000_000
-CALL_BYTES_MAX: Final = 65_536
-"""More of an unbelieved call is not kept."""
+QUEUE_MAX: Final = 2_000
+BATCH_MAX: Final = 200
 KEPT_WITHIN_S: Final = 5.0
+RING_CALLS_PER_S: Final = 50
+"""Calls of one merchant that one process puts into the ring in a second; the rest of a flood is
+answered, counted and forgotten: the ring would have turned it out again."""
+MERCHANTS_REMEMBERED: Final = 10_000
+ALARMS_REMEMBERED: Final = 10_000
 
-Lane: TypeAlias = Literal["order", "ring", "stuck"]
-Kept: TypeAlias = Literal["kept", "full"]
+Kept: TypeAlias = Literal["kept", "dropped", "full"]
 
 log = structlog.get_logger(__name__)
-
-# Open orders that unbelieved calls name, with how many such calls are kept already.
-ORDERS = sa.text("""
-    select request.reference, request.amount_vnd,
-           (select count(*) from service.quarantine as kept
-            where kept.book_id = :book_id and kept.reference = request.reference
-              and kept.lane = 'order' and kept.received_at > :since) as kept
-    from unnest(cast(:references as text[])) as told (reference)
-    join service.payment_request as request
-      on request.book_id = any(cast(:serves as integer[])) and request.reference = told.reference
-    where exists (
-        select from service.payment_request_notice as asked
-        join service.notice_state as state
-          on state.book_id = asked.book_id and state.notice_id = asked.notice_id
-        where asked.book_id = request.book_id and asked.reference = request.reference
-          and state.outstanding_vnd > 0)
-""")
-
-KEEP = sa.text("""
-    insert into service.quarantine
-        (book_id, id, merchant_id, lane, reference, why, received_at, size_bytes, digest, sealed)
-    select :book_id, told.id, :merchant_id, told.lane, told.reference, told.why, told.received_at,
-           length(told.sealed), told.digest, told.sealed
-    from unnest(cast(:ids as uuid[]), cast(:lanes as text[]), cast(:references as text[]),
-                cast(:whys as text[]), cast(:times as timestamptz[]), cast(:digests as bytea[]),
-                cast(:sealed as bytea[]))
-        as told (id, lane, reference, why, received_at, digest, sealed)
-    on conflict (book_id, merchant_id, digest) where lane = 'stuck' and replayed_at is null
-        do nothing
-    returning id
-""")
-
-TURN = sa.text("""
-    delete from service.quarantine as old
-    using (select id from (
-               select id, sum(size_bytes) over (order by id desc) as total
-               from service.quarantine
-               where book_id = :book_id and merchant_id = :merchant_id and lane = 'ring') as ring
-           where total > :bytes_max) as gone
-    where old.book_id = :book_id and old.id = gone.id
-""")
-
-
-class Unbelieved(msgspec.Struct, frozen=True, kw_only=True):
-    """A call with what the adapter said against it."""
-
-    merchant: Merchant
-    call: Call
-    why: str
-    hint: Hint | None
-    authentic: bool
-    received_at: datetime
 
 
 class _Waiting(NamedTuple):
@@ -101,99 +40,25 @@ class _Waiting(NamedTuple):
     kept: asyncio.Future[Kept]
 
 
-async def keep_stuck(
-    connection: AsyncConnection,
-    sealer: Sealer,
-    merchant: Merchant,
-    call: Call,
-    *,
-    why: str,
-    now: datetime,
-) -> None:
-    """Keep a proven call that could not be read or booked, once, with a case for people."""
-    row = Unbelieved(
-        merchant=merchant, call=call, why=why, hint=None, authentic=True, received_at=now
-    )
-    await _keep(connection, sealer, merchant, [(row, "stuck")], now)
+class _Allowance:
+    """How many calls of each merchant the ring still takes in this second."""
 
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._second = 0
+        self._used: dict[int, int] = {}
 
-async def _keep(
-    connection: AsyncConnection,
-    sealer: Sealer,
-    merchant: Merchant,
-    rows: Sequence[tuple[Unbelieved, Lane]],
-    now: datetime,
-) -> None:
-    if not rows:
-        return
-    book_id = merchant.book_id
-    await sealer.prepare(connection, [book_id], now)
-    ids = [uuid7() for _ in rows]
-    kept = await connection.scalars(
-        KEEP,
-        {
-            "book_id": book_id,
-            "merchant_id": merchant.id,
-            "ids": ids,
-            "lanes": [lane for _, lane in rows],
-            "references": [_reference(row) if lane == "order" else None for row, lane in rows],
-            "whys": [row.why for row, _ in rows],
-            "times": [row.received_at for row, _ in rows],
-            "digests": [_digest(row.call) for row, _ in rows],
-            "sealed": [
-                sealer.seal(book_id, now, _context(call_id), _bytes(row.call))
-                for call_id, (row, _) in zip(ids, rows, strict=True)
-            ],
-        },
-    )
-    for _, lane in rows:
-        figures.QUARANTINED.labels(lane).inc()
-    added = set(kept)
-    stuck = [
-        Case(
-            book_id=book_id,
-            subject_kind="call",
-            subject_id=call_id,
-            side="callback",
-            reason="CALL_NOT_BOOKED",
-            provider=merchant.provider,
-            external_id=(row.hint.transaction if row.hint else None) or "",
-            amount_vnd=None,
-            happened_at=row.received_at,
-        )
-        for call_id, (row, lane) in zip(ids, rows, strict=True)
-        if lane == "stuck" and call_id in added
-    ]
-    await open_cases(connection, stuck, now)
-
-
-def _context(call_id: UUID) -> bytes:
-    return b"service.quarantine:" + call_id.bytes
-
-
-def _digest(call: Call) -> bytes:
-    """What a repeat of a call has in common with it: not its headers, which may be signed anew."""
-    told = (call.method, call.path, call.raw_query, call.body)
-    return hashlib.sha256(msgspec.msgpack.encode(told)).digest()
-
-
-def _bytes(call: Call) -> bytes:
-    """The call as it came, cut where it is longer than an honest one ever is."""
-    return msgspec.msgpack.encode(
-        msgspec.structs.replace(
-            call,
-            raw_query=call.raw_query[:CALL_BYTES_MAX],
-            body=call.body[:CALL_BYTES_MAX],
-            headers=call.headers[:100],
-        )
-    )
-
-
-def _reference(row: Unbelieved) -> str | None:
-    if row.hint is None or not row.hint.reference:
-        return None
-    parsed = payment_reference.parse(row.hint.reference)
-    return parsed.text if parsed else None
+    def take(self, merchant_id: int) -> bool:
+        second = int(self._clock().timestamp())
+        if second != self._second or len(self._used) > MERCHANTS_REMEMBERED:
+            self._second = second
+            self._used.clear()
+        used = self._used.get(merchant_id, 0)
+        if used >= RING_CALLS_PER_S:
+            figures.DROPPED.inc()
+            return False
+        self._used[merchant_id] = used + 1
+        return True
 
 
 class Quarantine:
@@ -203,6 +68,8 @@ class Quarantine:
         self._engine = engine
         self._sealer = sealer
         self._clock = clock
+        self._ring = _Allowance(clock)
+        self._alarmed: set[tuple[int, str]] = set()
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(QUEUE_MAX)
         self._writer: asyncio.Task[None] | None = None
 
@@ -219,7 +86,13 @@ class Quarantine:
                 await self._writer
 
     async def keep(self, unbelieved: Unbelieved) -> Kept:
-        """Keep a call; "full" where it may be a true one and there is no room to keep it."""
+        """Keep a call, committed on return, unless it is one of a flood ("dropped").
+
+        "full" where it may be a true one and there is no room to keep it, or no database.
+        """
+        surely_ring = not unbelieved.authentic and not unbelieved.names
+        if surely_ring and not self._ring.take(unbelieved.merchant.id):
+            return "dropped"
         waiting = _Waiting(unbelieved, asyncio.get_running_loop().create_future())
         try:
             self._queue.put_nowait(waiting)
@@ -248,63 +121,64 @@ class Quarantine:
     async def _write(self, batch: Sequence[Unbelieved]) -> list[Kept]:
         answers: list[Kept] = ["kept"] * len(batch)
         by_merchant: dict[int, list[int]] = {}
-        for position, row in enumerate(batch):
-            by_merchant.setdefault(row.merchant.id, []).append(position)
-        now = self._clock()
+        for position, one in enumerate(batch):
+            by_merchant.setdefault(one.merchant.id, []).append(position)
         for positions in by_merchant.values():
-            merchant = batch[positions[0]].merchant
+            calls = [batch[position] for position in positions]
             async with transaction(self._engine) as connection:
-                # Two processes count and turn the ring of one merchant after each other.
-                await lock(connection, [lock_key("quarantine", merchant.id)])
-                rows = [batch[position] for position in positions]
-                lanes = await self._lanes_of(connection, merchant, rows, now)
-                for position, lane in zip(positions, lanes, strict=True):
-                    if lane is None:
-                        answers[position] = "full"
-                kept = [(row, lane) for row, lane in zip(rows, lanes, strict=True) if lane]
-                await _keep(connection, self._sealer, merchant, kept, now)
-                await connection.execute(
-                    TURN,
-                    {
-                        "book_id": merchant.book_id,
-                        "merchant_id": merchant.id,
-                        "bytes_max": RING_BYTES_MAX,
-                    },
-                )
+                found = await self._write_merchant(connection, calls[0].merchant, calls)
+            for position, answer in zip(positions, found, strict=True):
+                answers[position] = answer
         return answers
 
-    async def _lanes_of(
+    async def _write_merchant(
+        self, connection: AsyncConnection, merchant: Merchant, calls: Sequence[Unbelieved]
+    ) -> list[Kept]:
+        now = self._clock()
+        names = {name for one in calls for name in one.names}
+        orders = await shelves.find_orders(connection, merchant, names, now) if names else {}
+        about = [None if one.authentic else shelves.shelf_of(one, orders) for one in calls]
+        if any(shelf is not None for shelf in about):
+            # Counted again under a lock: two processes fill the shelf of one order by turns.
+            await lock(connection, [lock_key("quarantine", merchant.id)])
+            orders = await shelves.find_orders(connection, merchant, names, now)
+            about = [None if one.authentic else shelves.shelf_of(one, orders) for one in calls]
+        answers: list[Kept] = []
+        rows: list[Shelved] = []
+        full: dict[str, Shelf] = {}
+        for one, shelf in zip(calls, about, strict=True):
+            if shelf is not None and shelf.full:
+                full[shelf.reference] = shelf
+                answers.append("full")
+            elif shelf is not None:
+                shelf.kept += 1
+                rows.append(Shelved(unbelieved=one, lane="order", reference=shelf.reference))
+                answers.append("kept")
+            elif one.authentic:
+                rows.append(Shelved(unbelieved=one, lane="stuck"))
+                answers.append("kept")
+            elif not one.names or self._ring.take(merchant.id):
+                rows.append(Shelved(unbelieved=one, lane="ring"))
+                answers.append("kept")
+            else:
+                answers.append("dropped")
+        await shelves.keep(connection, self._sealer, merchant, rows, now)
+        await self._alarm(connection, merchant, full, now)
+        return answers
+
+    async def _alarm(
         self,
         connection: AsyncConnection,
         merchant: Merchant,
-        rows: Sequence[Unbelieved],
+        full: dict[str, Shelf],
         now: datetime,
-    ) -> list[Lane | None]:
-        """The lane of each call; None where its order has as many as are kept."""
-        references = sorted({ref for row in rows if (ref := _reference(row))})
-        orders: dict[str, list[int]] = {}
-        if references:
-            found = await connection.execute(
-                ORDERS,
-                {
-                    "book_id": merchant.book_id,
-                    "serves": sorted(merchant.serves),
-                    "references": references,
-                    "since": now - ORDER_KEPT_FOR,
-                },
-            )
-            orders = {row.reference: [row.amount_vnd, row.kept] for row in found}
-        lanes: list[Lane | None] = []
-        for row in rows:
-            order = orders.get(_reference(row) or "")
-            if row.authentic:
-                lanes.append("stuck")
-            elif order is None or row.hint is None or row.hint.amount_vnd != order[0]:
-                lanes.append("ring")
-            elif order[1] < ORDER_CALLS_MAX:
-                order[1] += 1
-                lanes.append("order")
-            else:
-                log.error("quarantine.order_full", merchant=merchant.merchant)
-                lanes.append(None)
-        return lanes
+    ) -> None:
+        """A case for each order whose shelf is full; asked for once, whatever still comes."""
+        fresh = [one for one in full.values() if (merchant.id, one.reference) not in self._alarmed]
+        if not fresh:
+            return
+        log.error("quarantine.order_full", merchant=merchant.merchant, orders=len(fresh))
+        await shelves.alarm(connection, merchant, fresh, now)
+        if len(self._alarmed) > ALARMS_REMEMBERED:
+            self._alarmed.clear()
+        self._alarmed |= {(merchant.id, one.reference) for one in fresh}

@@ -70,8 +70,7 @@ def fold(
     turns = sorted(range(len(told)), key=lambda turn: not joining.is_named(told[turn], world))
     booked: dict[int, Booked] = {}
     for turn in turns:
-        booked[turn] = _take(told[turn], world, effects, now)
-        effects.saw(told[turn], booked[turn])
+        booked[turn] = take(told[turn], world, effects, now)
     return [booked[turn] for turn in range(len(told))]
 
 
@@ -85,6 +84,14 @@ def _by_our_reference(sighting: Sighting, world: World) -> Sighting:
         return sighting
     world.requests.setdefault(request.reference, request)
     return msgspec.structs.replace(sighting, reference=request.reference)
+
+
+def take(sighting: Sighting, world: World, effects: Effects, now: datetime) -> Booked:
+    """Let one sighting read and change `world`."""
+    sighting = _by_our_reference(sighting, world)
+    booked = _take(sighting, world, effects, now)
+    effects.saw(sighting, booked)
+    return booked
 
 
 def _take(sighting: Sighting, world: World, effects: Effects, now: datetime) -> Booked:
@@ -122,7 +129,7 @@ def _new(sighting: Sighting, world: World, effects: Effects, now: datetime) -> B
     if money_account(sighting) == accounts.CLEARING:
         sign = 1 if sighting.direction == "in" else -1
         movement.clearing_vnd += sign * sighting.amount_vnd
-    movement.seen.append(_seen(sighting))
+    movement.seen.append(_seen(sighting, weak=became is Became.UNPROVEN))
     movement.dossiers |= sighting.dossiers
     world.add(movement)
     effects.movements.append((sighting, movement, now))
@@ -135,10 +142,10 @@ def _money_out(sighting: Sighting, movement: Movement, booking: Booking, world: 
     """Outgoing money: the reversal of the one credit it names, or unexplained on 1380."""
     money = money_account(sighting)
     original = _reversed_credit(sighting, world)
-    if original is None:
+    if original is None or sighting.weak:
         movement.unexplained_vnd = sighting.amount_vnd
         lines = [booking.line(accounts.OUTGOING_UNEXPLAINED, money, sighting.amount_vnd)]
-        kind, reason = "money_out", "OUT_OF_SCOPE"
+        kind, reason = "money_out", "WEAK_PROOF" if original else "OUT_OF_SCOPE"
     else:
         movement.reversed_vnd = sighting.amount_vnd
         lines = booking.give_back(original, money, world)
@@ -175,22 +182,60 @@ def _reversed_credit(sighting: Sighting, world: World) -> Movement | None:
 def _again(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> Booked:
     """Another window tells of known money: settle it at the bank, explain it if it waited."""
     became = Became.ATTACHED
+    waits = movement.awaits_proof and bool(movement.suspense_vnd)
     if sighting.view == "statement":
         _seen_at_the_bank(sighting, movement, effects)
-    elif movement.direction == "in":
+    if movement.direction == "in" and (waits or sighting.view != "statement"):
         told = {seen.reference for seen in movement.seen if seen.reference}
         contradicts = bool(sighting.reference and told and sighting.reference not in told)
         contradicts = contradicts or _names_another(sighting, movement, world)
-        if contradicts or (sighting.held_by_provider and movement.allocated_vnd):
+        held = sighting.held_by_provider and not sighting.overtaken
+        if contradicts or (held and movement.allocated_vnd):
             effects.cases.append(_contested(sighting, movement))
-        elif movement.suspense_vnd:
-            became = _explain(sighting, movement, world, effects)
-    movement.seen.append(_seen(sighting))
+        elif waits and not sighting.weak:
+            became = _explain(_agreeing(sighting, movement), movement, world, effects)
+            if sighting.view == "statement" and became is not Became.ALLOCATED:
+                became = Became.ATTACHED
+        elif movement.suspense_vnd and not waits:
+            became = _explain(_supported(sighting, movement), movement, world, effects)
+    if sighting.weak and movement.awaits_proof:
+        became = Became.UNPROVEN
+    movement.seen.append(_seen(sighting, weak=became is Became.UNPROVEN))
     movement.dossiers |= sighting.dossiers
     world.learn(movement)
     return Booked(
         sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=False
     )
+
+
+def _supported(sighting: Sighting, movement: Movement) -> Sighting:
+    """A weak channel's word, with what another window has said of the same money before it."""
+    if any(one.weak_at is None and one.seen_by != sighting.seen_by for one in movement.seen):
+        return msgspec.structs.replace(sighting, weak=False)
+    return sighting
+
+
+def _agreeing(sighting: Sighting, movement: Movement) -> Sighting:
+    """What a weak channel told of the money, now that `sighting` agrees: no longer weak."""
+    weak = next((one for one in movement.seen if one.weak_at and one.reference), movement.seen[0])
+    return msgspec.structs.replace(
+        sighting,
+        view="feed" if sighting.view == "statement" else sighting.view,
+        reference=sighting.reference or weak.reference,
+        happened_at=weak.weak_at or sighting.happened_at,
+        weak=False,
+    )
+
+
+def confirm(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> None:
+    """The provider, asked by us, says again what a weak channel of it told: that is a proof.
+
+    Nothing new is seen: the event is known. Money that waited for a proof is explained by it.
+    """
+    waits = any(one.weak_at for one in movement.seen) and bool(movement.suspense_vnd)
+    if movement.direction == "in" and waits:
+        _explain(_agreeing(sighting, movement), movement, world, effects)
+        movement.seen.append(_seen(sighting))
 
 
 def _names_another(sighting: Sighting, movement: Movement, world: World) -> bool:
@@ -215,7 +260,7 @@ def _explain(sighting: Sighting, movement: Movement, world: World, effects: Effe
             Booking(uuid7(), dimensions(sighting), movement, effects),
             movement,
             decision,
-            source=f"sighting:{sighting.id}",
+            source=f"explained:{sighting.id}",
         )
     return decision.became
 
@@ -279,12 +324,13 @@ def _other_amount(sighting: Sighting, movement: Movement, world: World, effects:
     )
 
 
-def _seen(sighting: Sighting) -> Seen:
+def _seen(sighting: Sighting, *, weak: bool = False) -> Seen:
     return Seen(
         seen_by=sighting.seen_by,
         traces=frozenset(sighting.traces),
         reference=sighting.reference,
         happened_on=sighting.happened_on,
+        weak_at=sighting.happened_at if weak else None,
     )
 
 

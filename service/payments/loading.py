@@ -72,11 +72,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def load(
-    connection: AsyncConnection, sightings: Sequence[Sighting], also: Sequence[Asked] = ()
+    connection: AsyncConnection,
+    sightings: Sequence[Sighting],
+    also: Sequence[Asked] = (),
+    known: Sequence[tuple[int, UUID]] = (),
 ) -> World:
     """Lock and read what `sightings` may touch; see the order of locks above.
 
-    The requests that `also` names are read as well.
+    The requests that `also` names are read as well, and the movements `known` (book, id).
     """
     world = World()
     await lock(connection, join_keys(sightings))
@@ -89,12 +92,18 @@ async def load(
             if s.reference
         ),
     ]
+    movements = sorted({*await _find_movements(driver, sightings), *known})
+    unproven = await driver.fetch(queries.UNPROVEN, *_columns(movements, 2)) if movements else []
+    named += [
+        Asked(book_id=row["book_id"], reference=row["reference"], merchant_id=row["merchant_id"])
+        for row in unproven
+    ]
     merchants = sorted({one.merchant_id for one in named if one.merchant_id is not None})
     if merchants:
         rows = await driver.fetch(queries.SERVES, merchants)
         world.serves = {row["id"]: frozenset(row["serves"]) for row in rows}
-    movements = await _find_movements(driver, sightings)
     by_feed = {s.reference for s in sightings if s.view == "feed" and s.reference}
+    by_feed |= {row["reference"] for row in unproven}
     outgoing = any(s.direction == "out" for s in sightings)
     asked, siblings = await _find_requests(driver, named, by_feed, world, outgoing=outgoing)
     wanted: set[NoticeKey] = {key for keys in asked.values() for key in keys}
@@ -245,7 +254,13 @@ async def lock_movements(
         movement.dossiers = frozenset(row["dossiers"])
     for row in await driver.fetch(queries.SEEN, *columns):
         known[row["book_id"], row["movement_id"]].seen.append(
-            Seen(row["seen_by"], frozenset(row["traces"]), row["reference"], row["happened_on"])
+            Seen(
+                row["seen_by"],
+                frozenset(row["traces"]),
+                row["reference"],
+                row["happened_on"],
+                row["weak_at"],
+            )
         )
     for row in await driver.fetch(queries.PLACED, *columns):
         known[row["book_id"], row["movement_id"]].placed.append(

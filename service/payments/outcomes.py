@@ -32,8 +32,30 @@ def decide(sighting: Sighting, amount_vnd: int, world: World) -> Decision:
     """What `amount_vnd` of an incoming sighting is for, by the outcome table.
 
     `amount_vnd` is what of the movement is not yet explained: all of it for new money, what stands
-    in suspense for money that another window told first.
+    in suspense for money that another window told first. What a weak channel says alone moves
+    nothing: its money waits in suspense, whatever it is for.
     """
+    decision = _by_table(sighting, amount_vnd, world)
+    return _unproven(sighting, amount_vnd, decision, world) if sighting.weak else decision
+
+
+def _unproven(sighting: Sighting, amount_vnd: int, decision: Decision, world: World) -> Decision:
+    """What the table says, with nothing moved; money that it would not move keeps its reason."""
+    if decision.suspense_vnd:
+        # A gateway's order keeps its answer; a transfer is not to be matched by a run either.
+        became = decision.became if sighting.view == "callback" else Became.UNPROVEN
+        return msgspec.structs.replace(decision, became=became)
+    request = world.requests.get(sighting.reference) if sighting.reference else None
+    return _suspense(
+        amount_vnd,
+        Became.UNPROVEN,
+        "WEAK_PROOF",
+        decision.fields or (_reference_field(sighting, request),),
+        decision.candidates or (_candidates(request, sighting) if request else ()),
+    )
+
+
+def _by_table(sighting: Sighting, amount_vnd: int, world: World) -> Decision:
     if sighting.view == "counter":
         return _at_the_counter(sighting, amount_vnd, world)
     request = world.requests.get(sighting.reference) if sighting.reference else None

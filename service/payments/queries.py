@@ -154,11 +154,24 @@ MOVEMENTS: Final = """
 
 SEEN: Final = """
     select sighting.book_id, sighting.movement_id, sighting.seen_by, sighting.traces,
-           sighting.reference, sighting.happened_on
+           sighting.reference, sighting.happened_on, weak.happened_at as weak_at
     from unnest($1::integer[], $2::uuid[]) as told (book_id, id)
     join service.sighting
       on sighting.book_id = told.book_id and sighting.movement_id = told.id
+    left join service.event as weak
+      on sighting.outcome = 'unproven'
+     and weak.book_id = sighting.book_id and weak.id = sighting.id
     order by sighting.id
+"""
+
+# What weak channels say that money is for: another window may agree now.
+UNPROVEN: Final = """
+    select weak.book_id, weak.reference, event.merchant_id
+    from unnest($1::integer[], $2::uuid[]) as told (book_id, id)
+    join service.sighting as weak
+      on weak.book_id = told.book_id and weak.movement_id = told.id and weak.outcome = 'unproven'
+    join service.event on event.book_id = weak.book_id and event.id = weak.id
+    where weak.reference is not null
 """
 
 # Where the money of a movement stands now: the net of its lines on the accounts that hold it.

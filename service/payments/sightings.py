@@ -32,6 +32,8 @@ class Became(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"
     KEPT = "kept"
     ATTACHED = "attached"
+    UNPROVEN = "unproven"
+    """Told by a weak channel alone, above its limit: it waits for another window."""
     UNSURE = "unsure"
 
 
@@ -68,6 +70,10 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[Token, ...] = ()
     notice_id: UUID | None = None
     peers: int = 1
+    weak: bool = False
+    """Proves nothing but that its sender knows a key, and is of more than such a word may move."""
+    overtaken: bool = False
+    """The provider has let go meanwhile what this says it holds."""
 
     @property
     def dossiers(self) -> frozenset[str]:

@@ -122,6 +122,8 @@ class Seen:
     traces: frozenset[str]
     reference: str | None
     happened_on: date
+    weak_at: datetime | None = None
+    """When the money moved, as a weak channel told alone; None where a window proved itself."""
 
 
 @dataclass(slots=True)
@@ -158,6 +160,11 @@ class Movement:
     placed: list[Placed] = field(default_factory=list)
     dirty: bool = False
     new: bool = False
+
+    @property
+    def awaits_proof(self) -> bool:
+        """Whether only weak channels have told of it: then it pays nothing yet."""
+        return bool(self.seen) and all(seen.weak_at is not None for seen in self.seen)
 
     @property
     def traces(self) -> frozenset[str]:

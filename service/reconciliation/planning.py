@@ -36,6 +36,10 @@ SUSPENDED = sa.text("""
       on movement.book_id = money.book_id and movement.id = money.movement_id
     where money.book_id = :book_id and money.suspense_vnd > 0
       and movement.direction = 'in' and movement.origin like 'account:%'
+      -- What only weak channels have told waits until another window agrees.
+      and exists (select from service.sighting as seen
+                  where seen.book_id = movement.book_id and seen.movement_id = movement.id
+                    and seen.outcome <> 'unproven')
     order by money.movement_id limit :limit
 """)
 

@@ -12,6 +12,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "BALANCE_BREAK": ("Số dư không liên tục", "The balances do not follow"),
         "BANK_REVERSAL": ("Ngân hàng hoàn lại giao dịch", "The bank reversed it"),
         "CALL_NOT_BOOKED": ("Thông báo đã nhận nhưng chưa ghi sổ được", "Kept, but not booked"),
+        "CALLS_NOT_BELIEVED": (
+            "Nhiều thông báo về một khoản nộp không xác thực được",
+            "Many calls about one payment are not believed",
+        ),
         "COMBINED_UNRESOLVED": ("Nộp gộp chưa tách được", "A combined payment, not resolved"),
         "CONTESTED": ("Có thông tin trái với kết quả đã ghép", "Later input contests the match"),
         "DUPLICATE_PAYMENT": ("Nộp trùng", "Paid twice"),
@@ -26,6 +30,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "STATEMENT_GAP": ("Thiếu sao kê", "Statements are missing"),
         "UNDERPAYMENT": ("Nộp thiếu", "Underpaid"),
         "UNIDENTIFIED_CREDIT": ("Tiền vào chưa rõ của ai", "Unidentified credit"),
+        "WEAK_PROOF": (
+            "Kênh báo chỉ chứng thực bằng khóa, chờ sao kê xác nhận",
+            "A weak channel alone: waits for another window",
+        ),
         "WRONG_ACCOUNT": ("Nộp nhầm tài khoản đơn vị khác", "Paid to another unit's account"),
     }
 )

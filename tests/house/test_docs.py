@@ -27,7 +27,9 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("name", ["settings.md", "problems.md", "outcomes.md", "events.md"])
+@pytest.mark.parametrize(
+    "name", ["settings.md", "problems.md", "outcomes.md", "events.md", "payment-states.md"]
+)
 def test_reference_pages_are_as_the_code_is(name: str) -> None:
     """What `python -m service.dev.reference` writes is what is committed."""
     page = (REFERENCE / name).read_text(encoding="utf-8")

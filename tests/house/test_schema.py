@@ -66,6 +66,7 @@ STATE: Final = (
     "service.staff",
     "service.staff_session",
     "service.statement",
+    "service.unknown_order",
     "service.unmatched",
 )
 """What a constraint needs and `prove` re-derives, and who may come in: the app may also change."""

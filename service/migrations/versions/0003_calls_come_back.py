@@ -1,6 +1,7 @@
 """Calls that were not believed come back.
 
-Deploy: before the code.  Locks: none.  Reversible: yes, loses it.
+Deploy: before the code.  Locks: service.event and service.quarantine against writes, for the time
+of building an index.  Reversible: yes, loses it.
 """
 
 from pathlib import Path
@@ -20,4 +21,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it away again."""
-    op.execute("select 1")
+    op.execute("alter table service.merchant drop column secrets_since")
+    op.execute("drop index service.event_of_order")
+    op.execute("drop table service.unknown_order")
+    op.execute("drop index service.quarantine_by_age")
+    op.execute("alter table service.quarantine drop column tried_at")
