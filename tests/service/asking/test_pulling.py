@@ -179,3 +179,17 @@ async def test_what_was_before_the_book_is_not_booked(world: World, provider: st
     world.clock.now = now
     assert await pull(world, provider) == 0
     assert await world.count("service.movement") == 0
+
+
+async def test_the_list_proves_what_a_weak_webhook_told(
+    app: Litestar, engine: AsyncEngine, client: httpx2.AsyncClient
+) -> None:
+    """Much money that a mere key told waits; the same transfer on the provider's list pays."""
+    async with world_of(app, engine, client, ["sepay"], mode="apikey") as world:
+        notice = await owed(world, 50_000_000)
+        assert await world.call_back("sepay", transfer(world, "sepay", notice))
+        assert await paid_vnd(world, notice) == 0
+        assert await pull(world, "sepay") == 1
+        assert await paid_vnd(world, notice) == 50_000_000
+        assert await world.count("service.movement") == 1
+        assert [finding async for finding in prove(world.engine)] == []
