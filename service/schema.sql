@@ -773,7 +773,7 @@ CREATE TABLE service.pull (
 
 -- Name: TABLE pull; Type: COMMENT; Schema: service; Owner: -
 
-COMMENT ON TABLE service.pull IS 'state: how far the list of a bank feed was read, and digests of what was told of the page there; what was read is committed before position moves';
+COMMENT ON TABLE service.pull IS 'state: how far the list of a bank feed was read, and digests of the page that was read last; what was read is committed before position moves';
 
 -- Name: quarantine; Type: TABLE; Schema: service; Owner: -
 

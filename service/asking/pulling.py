@@ -58,7 +58,7 @@ TAKE: Final = sa.text("""
 """)
 
 MOVE: Final = sa.text("""
-    update service.pull set position = :position, told = '', leased_until = :until
+    update service.pull set position = :position, told = :told, leased_until = :until
     where book_id = :book_id and merchant_id = :merchant_id and position = :before
     returning merchant_id
 """)
@@ -146,9 +146,9 @@ class Puller:
                 following = await self._page(reading)
                 if following is None or following == reading.position:
                     break
-                if not await self._moved(key, reading.position, following):
+                if not await self._moved(key, reading, following):
                     return reading.count  # our lease had ended, and another worker went on
-                reading.position, reading.told = following, b""
+                reading.position = following
         except NoAnswer as why:
             problem = why.why[:PROBLEM_CHARS_MAX]
             figures.PULL_PROBLEMS.labels(merchant.provider).inc()
@@ -184,10 +184,15 @@ class Puller:
             if outcome is Outcome.TRY_AGAIN:
                 raise NoAnswer("the answer could not be booked yet")
 
-    async def _moved(self, key: dict[str, int], before: str, position: str) -> bool:
-        row = key | {"before": before, "position": position, "until": self._clock() + LEASE}
+    async def _moved(self, key: dict[str, int], reading: "_Reading", position: str) -> bool:
+        row = {
+            "before": reading.position,
+            "position": position,
+            "told": reading.told,
+            "until": self._clock() + LEASE,
+        }
         async with transaction(self._engine) as connection:
-            return await connection.scalar(MOVE, row) is not None
+            return await connection.scalar(MOVE, key | row) is not None
 
 
 @dataclass(slots=True)
@@ -199,7 +204,7 @@ class _Reading:
     since: datetime | None
     position: str
     told: bytes
-    """Digests of what was told of the page at `position` before: a last page grows."""
+    """Digests of the page that was read last: a last page grows, and pages may overlap."""
     count: int = 0
 
 

@@ -12,6 +12,7 @@ from service.intake import figures
 from service.intake.deliveries import Delivery, believe
 from service.intake.directory import Directory
 from service.intake.group_commit import Committer, utc_now
+from service.intake.pacing import Pace
 from service.intake.quarantine import Quarantine
 from service.intake.shelves import Unbelieved, names_of
 from service.merchants import Merchant
@@ -34,6 +35,7 @@ class Intake:
         self.directory = Directory(engine, sealer, weak_limit_vnd=weak_limit_vnd)
         self._committer = Committer(engine, sealer, self.directory)
         self._quarantine = Quarantine(engine, sealer, utc_now)
+        self._pace = Pace()
 
     def start(self) -> None:
         """Open the lanes; needs a running loop."""
@@ -50,14 +52,20 @@ class Intake:
 
         `merchant` names a provider of the catalogue. Answers "done" only after COMMIT returned.
         """
-        provider = CATALOG[merchant.provider]
         now = utc_now()
+        if not await self._pace.turn(merchant.id):
+            return self._answer(merchant, call, Outcome.TRY_AGAIN)
         try:
             delivery = believe(merchant, call, now)
         except Rejected as rejected:
             outcome = await self._refuse(merchant, call, rejected, now)
         else:
             outcome = await self._committer.take(delivery)
+        return self._answer(merchant, call, outcome)
+
+    @staticmethod
+    def _answer(merchant: Merchant, call: Call, outcome: Outcome) -> Answer:
+        provider = CATALOG[merchant.provider]
         figures.OUTCOMES.labels(provider.name, outcome.value).inc()
         return provider.answer(outcome, call)
 
@@ -83,6 +91,8 @@ class Intake:
     async def _refuse(
         self, merchant: Merchant, call: Call, rejected: Rejected, now: datetime
     ) -> Outcome:
+        if not rejected.authentic:
+            self._pace.unbelieved(merchant.id)
         kept = await self._quarantine.keep(
             Unbelieved(
                 merchant=merchant,

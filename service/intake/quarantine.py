@@ -23,6 +23,8 @@ from service.sealing import Sealer
 
 QUEUE_MAX: Final = 2_000
 BATCH_MAX: Final = 200
+LINGER_S: Final = 0.02
+"""How long the writer gathers calls when they come one upon another."""
 KEPT_WITHIN_S: Final = 5.0
 RING_CALLS_PER_S: Final = 50
 """Calls of one merchant that one process puts into the ring in a second; the rest of a flood is
@@ -104,8 +106,11 @@ class Quarantine:
             return "full"
 
     async def _run(self) -> None:
+        ended_at = -LINGER_S
         while True:
             batch = [await self._queue.get()]
+            if asyncio.get_running_loop().time() - ended_at < LINGER_S:
+                await asyncio.sleep(LINGER_S)  # a flood: one look-up for many
             while len(batch) < BATCH_MAX and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             try:
@@ -117,6 +122,7 @@ class Quarantine:
                 if not waiting.kept.done():
                     waiting.kept.set_result(answer)
                 self._queue.task_done()
+            ended_at = asyncio.get_running_loop().time()
 
     async def _write(self, batch: Sequence[Unbelieved]) -> list[Kept]:
         answers: list[Kept] = ["kept"] * len(batch)

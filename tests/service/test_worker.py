@@ -3,14 +3,17 @@
 from datetime import UTC, datetime, timedelta
 
 import httpx2
+import msgspec
 import pytest
 import sqlalchemy as sa
+from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.accounts import business_day
 from service.sealing import Sealer
+from service.settings import Settings
 from service.web import idempotency
-from service.worker import Worker
+from service.worker import Worker, errands
 from tests.service.conftest import MASTER_KEY, Province
 from tests.service.notices import recorded
 
@@ -72,3 +75,22 @@ async def test_a_worker_starts_works_and_ends(
         pass
     await loop.close()
     await loop.wait()
+
+
+async def test_each_provider_has_a_loop_of_its_own(
+    app: Litestar, engine: AsyncEngine, settings: Settings
+) -> None:
+    """One that is away holds up no other; the settings switch asking and pulling off."""
+
+    def names(**changes: bool) -> set[str]:
+        chosen = msgspec.structs.replace(settings, **changes)
+        made = errands(chosen, engine, app.state.intake, app.state.outbound)
+        assert {task.name for task in made} <= {
+            task.name for task in Worker(engine, Sealer(MASTER_KEY), errands=made).tasks
+        }
+        return {task.name for task in made}
+
+    every = names()
+    assert {"ask vnpay", "pull sepay", "hear late"} <= every
+    assert names(ask_providers=False) == {name for name in every if name.startswith("pull")}
+    assert names(ask_providers=False, pull_feeds=False) == set()

@@ -88,7 +88,7 @@ create table service.pull (
     primary key (book_id, merchant_id)
 );
 comment on table service.pull is
-    'state: how far the list of a bank feed was read, and digests of what was told of the page there; what was read is committed before position moves';
+    'state: how far the list of a bank feed was read, and digests of the page that was read last; what was read is committed before position moves';
 
 -- ---------------------------------------------------------------- who may do what
 

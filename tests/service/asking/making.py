@@ -5,7 +5,7 @@ catalogue: whatever provider acts and can be asked is taken along.
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -212,34 +212,39 @@ class World:
         return int(str(found))
 
 
-def terms_of(provider: str, address: str) -> Terms:
+def terms_of(provider: str, address: str, mode: str | None = None) -> Terms:
     """Terms with a simulated provider; every credential it needs is there."""
     adapter = CATALOG[provider]
+    strong = min(adapter.modes - adapter.weak_modes or adapter.modes)
     terms = Terms(
         merchant=f"HUE{provider.upper()}",
         secrets=(Secret(SECRET),),
         credentials={name: Secret(f"{name}-of-hue") for name in adapter.credentials},
-        mode=min(adapter.modes - adapter.weak_modes or adapter.modes),
+        mode=strong if mode is None else mode,
     )
     return addressed(adapter, terms, address)
 
 
 @asynccontextmanager
 async def world_of(
-    app: Litestar, engine: AsyncEngine, client: httpx2.AsyncClient, names: list[str]
+    app: Litestar,
+    engine: AsyncEngine,
+    client: httpx2.AsyncClient,
+    names: Sequence[str],
+    mode: str | None = None,
 ) -> AsyncIterator[World]:
-    """The world with these providers, each on a port of its own."""
+    """The world with these providers, each on a port of its own, in their safest mode or in one."""
     async with AsyncExitStack() as stack:
         clock = Clock()
         outbound = Outbound(LIMITS, lambda: clock().timestamp())
         app.state.outbound = await stack.enter_async_context(outbound)
         made = World(app, engine, client, clock, outbound)
         for name in names:
-            await _add(made, name, stack)
+            await _add(made, name, mode, stack)
         yield made
 
 
-async def _add(world: World, name: str, stack: AsyncExitStack) -> None:
+async def _add(world: World, name: str, mode: str | None, stack: AsyncExitStack) -> None:
     actors = world.actors
 
     def serve(call: Call) -> Answer:
@@ -247,7 +252,7 @@ async def _add(world: World, name: str, stack: AsyncExitStack) -> None:
 
     peer = await stack.enter_async_context(serving(serve))
     world.peers[name] = peer
-    terms = terms_of(name, peer.address)
+    terms = terms_of(name, peer.address, mode)
     actor = Actor(name, terms, random.Random(7), clock=world.clock)
     actor.shop.page = f"{peer.address}/pages"
     actors[name] = actor
