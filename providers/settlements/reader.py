@@ -182,11 +182,12 @@ class SettlementReader:
 
     def _is_trailer(self, row: Row) -> bool:
         """Whether a row is the trailer; if so, hold it against the lines so far."""
-        if row.text("happened_at").strip():
-            return False
         label = next(text for text in row.texts if text.strip())
         folded = fold(label.partition(":")[0])
         if not any(folded == one or folded.startswith(f"{one} ") for one in self._trailer):
+            return False
+        dated = row.text("happened_at")
+        if dated.strip() and dated != label:
             return False
         behind = label.partition(":")[2].strip()
         counted = behind or row.text(self._mapping.trailer_count).strip()
