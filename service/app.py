@@ -26,8 +26,8 @@ from service.reports import ledger_routes, unmatched_routes
 from service.sealing import Sealer
 from service.settings import Settings, master_key
 from service.statements import routes as statement_routes
-from service.statements.background import Background
 from service.web import problem_pages
+from service.web.background import Background
 from service.web.queries import refuse_unknown
 from service.worker import Worker
 

@@ -56,7 +56,7 @@ class UnusableMapping(ValueError):
 
 
 class SettlementMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A version of a provider's file. A changed file gets a new version, so that old ones stay read.
+    """A version of a provider's file. A changed file gets a new version, and old ones stay read.
 
     UnusableMapping when it is not enough, or contradicts itself.
     """

@@ -24,7 +24,9 @@ def join(sighting: Sighting, world: World) -> Movement | Literal["new", "unsure"
     A gateway's own transaction number names its movement whatever the amount says: two amounts of
     one transaction are one movement, and the caller sees the difference.
     """
-    if sighting.view == "callback":
+    if sighting.is_by_transaction and sighting.direction == "out":
+        return "new"  # it names the payment that it takes back
+    if sighting.is_by_transaction:
         traced = (world.traced(sighting.book_id, sighting.origin, t) for t in sighting.traces)
         return next((movement for movement in traced if movement is not None), "new")
     if sighting.view == "counter":

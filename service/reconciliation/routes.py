@@ -14,8 +14,8 @@ from service.problems import refusals
 from service.reconciliation import runs
 from service.reconciliation.errors import BookNotNamed
 from service.reconciliation.messages import NewRun, Run
-from service.statements.background import background_of
 from service.strict_json import StrictJSON
+from service.web.background import background_of
 from service.web.calls import ASKED, WITH_BODY
 
 TAGS: Final = ["reconciliation"]
