@@ -15,6 +15,7 @@ WAITING_REASONS: Final = [
     "ORPHAN_SETTLEMENT",
     "DUPLICATE_SETTLEMENT",
     "SETTLEMENT_ADJUSTMENT",
+    "CHARGEBACK_REVERSED",
 ]
 """Reasons that intake gives to money on 3380: while such a case is live, money waits there."""
 

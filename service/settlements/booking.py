@@ -129,7 +129,7 @@ async def _tell(
             movement = movements[became.movement_id]
             if became.became is Became.ALLOCATED and not movement.held_vnd:
                 effects.cases.append(_never_called(whose, one))
-        effects.cases += [case for one in judged for case in one.cases]
+        _name(judged, effects)
         settled = [line for one in judged if (line := one.settled(whose)) is not None]
         settling.settle(settled, world, effects)
 
@@ -140,6 +140,19 @@ async def _tell(
         traces=tied,
         then=then,
     )
+
+
+def _name(judged: Sequence[Judged], effects: Effects) -> None:
+    """The cases of the lines, but for those that a later line of the chunk has ended."""
+    for one in judged:
+        effects.cases += one.cases
+        if not one.ends or one.movement_id is None or one.movement_book_id is None:
+            continue
+        ended = (one.movement_book_id, one.movement_id, one.ends)
+        effects.cases = [
+            case for case in effects.cases if (case.book_id, case.subject_id, case.reason) != ended
+        ]
+        effects.ended.append((*ended, f"settlement line {one.id}"))
 
 
 def _never_called(whose: Payee, one: Judged) -> Case:

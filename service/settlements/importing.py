@@ -5,8 +5,9 @@ time: what one file has told is what the next is judged by.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -58,6 +59,11 @@ BEGUN = sa.text("""
 """)
 
 
+def utc_now() -> datetime:
+    """The clock of the service."""
+    return datetime.now(UTC)
+
+
 class MerchantBusy(Exception):
     """Another process imports a settlement of this merchant; what it leaves is taken later."""
 
@@ -100,6 +106,7 @@ async def import_kept(
     progress: Progress | None = None,
     *,
     chunk_lines: int = CHUNK_LINES,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Outcome:
     """Import a kept settlement, or go on with it; "elsewhere" when it was finished before.
 
@@ -113,11 +120,13 @@ async def import_kept(
     async with _alone(engine, whose):
         # What a killed process had begun goes first: the next file is judged by all of it.
         for left in await _begun(engine, whose, kept):
-            await _work(Taking(engine, sealer, left, whose, chunk_lines), "importing", _silent)
+            await _work(
+                Taking(engine, sealer, left, whose, chunk_lines, clock=clock), "importing", _silent
+            )
         _, status = await _find(engine, kept)
         if status not in {"received", "importing"}:
             return "elsewhere"
-        work = Taking(engine, sealer, kept, whose, chunk_lines)
+        work = Taking(engine, sealer, kept, whose, chunk_lines, clock=clock)
         return await _work(work, status, progress or _silent)
 
 

@@ -52,6 +52,8 @@ class Judged(msgspec.Struct, kw_only=True):
     disputed_vnd: int = 0
     books: bool = True
     cases: list[Case] = []
+    ends: str = ""
+    """The reason of a live case about the movement that the line ends."""
 
     @property
     def line(self) -> SettlementLine:
@@ -162,14 +164,20 @@ def _chargeback(whose: Payee, made: Judged, facts: Facts) -> None:
     left_vnd = facts.disputed_vnd if back else facts.amount_vnd - facts.disputed_vnd
     if facts.movement_id is None or abs(line.gross_vnd) > left_vnd:
         made.verdict = "no_original"
-        reason = "ORPHAN_SETTLEMENT" if back else "REFUND_NO_ORIGINAL"
+        reason = "CHARGEBACK_REVERSED" if back else "REFUND_NO_ORIGINAL"
         made.sighting = sighting(whose, made, (), reason=reason)
         return
     made.verdict = "dispute_won" if back else "disputed"
     made.disputed_vnd = -line.gross_vnd
     facts.disputed_vnd -= line.gross_vnd
     _tie(made, facts)
-    made.cases.append(case(whose, made, "CHARGEBACK_REVERSED" if back else "CHARGEBACK", facts))
+    if not back:
+        told = case(whose, made, "CHARGEBACK", facts)
+        made.cases.append(
+            msgspec.structs.replace(told, subject_kind="movement", subject_id=facts.movement_id)
+        )
+    elif not facts.disputed_vnd:
+        made.ends = "CHARGEBACK"
 
 
 def _tie(made: Judged, facts: Facts) -> None:

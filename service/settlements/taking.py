@@ -6,7 +6,7 @@ written together.
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -117,13 +117,21 @@ class Taking:
     """One import of one file."""
 
     def __init__(
-        self, engine: AsyncEngine, sealer: Sealer, kept: Kept, whose: Payee, chunk_lines: int
+        self,
+        engine: AsyncEngine,
+        sealer: Sealer,
+        kept: Kept,
+        whose: Payee,
+        chunk_lines: int,
+        *,
+        clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._sealer = sealer
         self._kept = kept
         self._whose = whose
         self._chunk_lines = chunk_lines
+        self._clock = clock
         self._key: dict[str, object] = {"book_id": kept.book_id, "id": kept.id}
         self._chunk: Chunk | None = None
 
@@ -169,7 +177,7 @@ class Taking:
         async with self._engine.begin() as connection:
             await connection.execute(
                 REFUSE,
-                self._key | {"problem": problem[:PROBLEM_CHARACTERS_MAX], "now": datetime.now(UTC)},
+                self._key | {"problem": problem[:PROBLEM_CHARACTERS_MAX], "now": self._clock()},
             )
 
     async def begin(self, read: Read) -> None:
@@ -196,9 +204,8 @@ class Taking:
             "dues": [one.paid_on or policy.due_on(one.last_on) for one in totals.batches],
         }
         async with self._engine.begin() as connection:
-            began = await connection.execute(BEGIN, self._key | row)
-            if began.rowcount:
-                await connection.execute(ADD_BATCHES, self._key | batches)
+            await connection.execute(BEGIN, self._key | row)
+            await connection.execute(ADD_BATCHES, self._key | batches)
             found = await connection.execute(
                 BATCH_IDS,
                 {
@@ -262,13 +269,13 @@ class Taking:
         known = await gates.known(connection, self._whose, lines)
         fresh = [one for one in lines if one.identity not in known]
         if fresh:
-            await book_chunk(connection, self._chunk, fresh, datetime.now(UTC))
+            await book_chunk(connection, self._chunk, fresh, self._clock())
         counts = {"new": len(fresh), "known": len(lines) - len(fresh)}
         await connection.execute(ADVANCE, self._key | counts)
 
     async def finish(self, read: Read) -> None:
         """All lines are taken: name what is off, what is missing and what is overdue."""
-        now = datetime.now(UTC)
+        now = self._clock()
         async with self._engine.begin() as connection:
             finished = await connection.execute(FINISH, self._key | {"now": now})
             if not finished.rowcount:
