@@ -52,7 +52,9 @@ async def start_run(
     run_id = await runs.begin(state.engine, book_id, data.business_date, dry_run=data.dry_run)
     async with state.engine.connect() as connection:
         begun = await runs.find(connection, [book_id], run_id)
-    background_of(state).start(f"run:{run_id}", runs.execute(state.engine, book_id, run_id))
+    background_of(state).start(
+        f"run:{run_id}", runs.execute(state.engine, book_id, run_id, sealer=state.sealer)
+    )
     return begun
 
 

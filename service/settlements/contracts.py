@@ -9,8 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.settlements.errors import ContractOverlaps
-
 PPM: Final = 1_000_000
 CONTRACTS_MAX: Final = 1_000
 
@@ -30,6 +28,10 @@ LIST = sa.text("""
     from service.fee_contract where book_id = :book_id and merchant_id = :merchant_id
     order by valid_from limit :limit
 """)
+
+
+class ContractExists(Exception):
+    """The merchant has a contract from this day already; contracts are never changed."""
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,14 +70,14 @@ def of_day(contracts: Sequence[Contract], day: date) -> Contract | None:
 async def add(
     connection: AsyncConnection, book_id: int, merchant_id: int, contract: Contract, now: datetime
 ) -> None:
-    """Add a contract; raises ContractOverlaps where one begins on that day."""
+    """Add a contract; raises ContractExists where one begins on that day."""
     row = msgspec.structs.asdict(contract)
     try:
         await connection.execute(
             ADD, row | {"book_id": book_id, "merchant_id": merchant_id, "now": now}
         )
     except IntegrityError as error:
-        raise ContractOverlaps from error
+        raise ContractExists from error
 
 
 async def listing(connection: AsyncConnection, book_id: int, merchant_id: int) -> list[Contract]:

@@ -20,10 +20,3 @@ class UnknownMerchant(Refusal):
 
     status, code = 404, "unknown-merchant"
     title_vi, title_en = "Không tìm thấy điểm chấp nhận thanh toán", "The merchant is not known"
-
-
-class ContractOverlaps(Refusal):
-    """The merchant has a contract of fees from this day already; contracts are never changed."""
-
-    status, code = 409, "contract-exists"
-    title_vi, title_en = "Đã có biểu phí từ ngày này", "A contract begins on this day already"
