@@ -7,6 +7,7 @@ the sheet's cells are counted by a plain XML parser, before the reader of workbo
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from typing import Final
@@ -31,6 +32,18 @@ COPY_BYTES: Final = 1_000_000
 EXACT_MAX: Final = 2**53
 """Above this a spreadsheet's number is no longer exact."""
 
+DAMAGED: Final = (
+    CalamineError,
+    zipfile.BadZipFile,
+    zlib.error,
+    expat.ExpatError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,  # an encrypted part
+    ValueError,
+)
+
 Cell = int | float | str | bool | datetime | date | time | object
 _LETTERS: Final = 26
 DIGITS_MAX: Final = 8
@@ -47,12 +60,17 @@ def workbook_rows(data: bytes, style: Style, sheet: str = "") -> Iterator[tuple[
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(_packed_anew(data)))
         found = _sheet(book, sheet)
-    except (CalamineError, zipfile.BadZipFile, expat.ExpatError, OSError, ValueError) as error:
-        if isinstance(error, UnreadableTable):
-            raise
+        cells_of = found.to_python(skip_empty_area=True)
+    except UnreadableTable:
+        raise
+    except DAMAGED as error:
         raise UnreadableTable(1, None, f"not a workbook that can be read: {error}") from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what a bug of the reader's raises
+            raise
+        raise UnreadableTable(1, None, "not a workbook that can be read") from None
     first = 1 if found.start is None else found.start[0] + 1
-    for number, cells in enumerate(found.to_python(skip_empty_area=True), first):
+    for number, cells in enumerate(cells_of, first):
         left = 0 if found.start is None else found.start[1]
         yield number, [""] * left + [_text(cell, style, number) for cell in cells]
 
@@ -108,7 +126,7 @@ class _Counter:
     """Walks one part's XML and refuses a sheet that is too large, and any document type."""
 
     def __init__(self) -> None:
-        self._parser = expat.ParserCreate()
+        self._parser = expat.ParserCreate("utf-8")  # as the reader of workbooks takes it
         self._parser.StartElementHandler = self._start
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._row = self._column = self._rows = self._columns = 0
