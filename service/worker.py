@@ -127,6 +127,7 @@ class Worker:
             Task(name="sum books", every_s=CHECKPOINT_EVERY_S, do=self.checkpoint),
             Task(name="forget answers", every_s=PURGE_EVERY_S, do=self.purge),
             Task(name="take up leftovers", every_s=leftovers.EVERY_S, do=self.take_up),
+            Task(name="tell overdue", every_s=leftovers.OVERDUE_EVERY_S, do=self.tell_overdue),
             Task(name="try stuck calls", every_s=replaying.STUCK_EVERY_S, do=self.try_stuck),
             Task(name="forget calls", every_s=replaying.FORGET_EVERY_S, do=self.forget_calls),
             *self._errands,
@@ -223,6 +224,10 @@ class Worker:
             if count < replaying.FORGOTTEN_AT_ONCE:
                 break
         return forgotten
+
+    async def tell_overdue(self) -> int:
+        """Name what providers owe beyond its due day; how many new cases."""
+        return await leftovers.tell_overdue(self._engine, self._clock())
 
     async def purge(self) -> int:
         """Forget answers that nobody will ask for again; how many."""

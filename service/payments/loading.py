@@ -54,13 +54,22 @@ def join_keys(sightings: Iterable[Sighting]) -> set[int]:
     """The locks that keep two windows from booking one movement at the same moment."""
     keys: set[int] = set()
     for seen in sightings:
-        if seen.view == "callback":
+        if seen.is_by_transaction:
             keys.update(lock_key("trace", seen.book_id, seen.origin, t) for t in seen.traces)
         elif seen.view != "counter":
             keys.add(lock_key("amount", seen.book_id, seen.origin, seen.amount_vnd))
             if seen.known_as:  # it may be told once more with another amount
                 keys.add(lock_key("trace", seen.book_id, seen.origin, seen.known_as))
     return keys
+
+
+TraceKey: TypeAlias = tuple[int, str, str]
+"""Book, origin and transaction of a movement."""
+
+
+def trace_keys(traces: Iterable[TraceKey]) -> set[int]:
+    """The locks on transactions, as `join_keys` has them for their sightings."""
+    return {lock_key("trace", *one) for one in traces}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,13 +85,14 @@ async def load(
     sightings: Sequence[Sighting],
     also: Sequence[Asked] = (),
     known: Sequence[tuple[int, UUID]] = (),
+    traces: Sequence[TraceKey] = (),
 ) -> World:
     """Lock and read what `sightings` may touch; see the order of locks above.
 
-    The requests that `also` names are read as well, and the movements `known` (book, id).
+    Also read: the requests that `also` names, and the movements `known` (book, id) and of `traces`.
     """
     world = World()
-    await lock(connection, join_keys(sightings))
+    await lock(connection, join_keys(sightings) | trace_keys(traces))
     driver = await raw(connection)
     named = [
         *also,
@@ -92,7 +102,7 @@ async def load(
             if s.reference
         ),
     ]
-    movements = sorted({*await _find_movements(driver, sightings), *known})
+    movements = sorted({*await _find_movements(driver, sightings, traces), *known})
     unproven = await driver.fetch(queries.UNPROVEN, *_columns(movements, 2)) if movements else []
     named += [
         Asked(book_id=row["book_id"], reference=row["reference"], merchant_id=row["merchant_id"])
@@ -195,17 +205,17 @@ async def lock_notices(driver: Driver, keys: Iterable[NoticeKey]) -> dict[Notice
     return notices
 
 
-async def _find_movements(driver: Driver, sightings: Sequence[Sighting]) -> list[tuple[int, UUID]]:
+async def _find_movements(
+    driver: Driver, sightings: Sequence[Sighting], traces: Sequence[TraceKey]
+) -> list[tuple[int, UUID]]:
     """Movements that a sighting may be of, or may reverse: by transaction, reference, or amount.
 
     A like amount is looked at only where no bank reference fits: on a busy day thousands are alike.
     """
     traced = [
-        (s.book_id, s.origin, trace)
-        for s in sightings
-        if s.view == "callback"
-        for trace in s.traces
+        (s.book_id, s.origin, trace) for s in sightings if s.is_by_transaction for trace in s.traces
     ]
+    traced += traces
     referring = [
         (
             position,

@@ -10,10 +10,19 @@ from uuid import UUID
 
 import msgspec
 
-View: TypeAlias = Literal["callback", "feed", "statement", "counter"]
+View: TypeAlias = Literal["callback", "feed", "statement", "counter", "settlement"]
 Direction: TypeAlias = Literal["in", "out"]
 SubjectKind: TypeAlias = Literal[
-    "movement", "event", "statement_line", "statement", "notice", "call", "payment_request"
+    "movement",
+    "event",
+    "statement_line",
+    "statement",
+    "notice",
+    "call",
+    "settlement",
+    "settlement_line",
+    "settlement_batch",
+    "payment_request",
 ]
 Token: TypeAlias = tuple[str, str]
 """Kind and value of a code-shaped piece of a memo (`service.token`)."""
@@ -37,6 +46,15 @@ class Became(StrEnum):
     UNSURE = "unsure"
 
 
+class FieldVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a comparison, for people."""
+
+    name: str
+    expected: str | int | None
+    found: str | int | None
+    verdict: Literal["equal", "differs", "missing", "weak"]
+
+
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """One window's report of money that moved.
 
@@ -47,6 +65,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     come, this one included (known for a file, 1 for a call). `known_as` is the one of its traces,
     `number@scope`, by which this very window would tell the same money again: set where the number
     is the bank's own, and one window may tell it under two scopes (connections, payment links).
+    `reason` is what a case about the money is called where nothing explains it, if that is not by
+    the outcome table; `fields` say where the report stands.
     """
 
     id: UUID
@@ -74,6 +94,27 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """Proves nothing but that its sender knows a key, and is of more than such a word may move."""
     overtaken: bool = False
     """The provider has let go meanwhile what this says it holds."""
+    reason: str | None = None
+    fields: tuple[FieldVerdict, ...] = ()
+
+    @property
+    def is_by_transaction(self) -> bool:
+        """Whether the provider's own transaction number names the movement."""
+        return self.view in {"callback", "settlement"}
+
+    @property
+    def own_trace(self) -> str | None:
+        """The transaction number by which a new movement is known from now on, if it has one."""
+        if not self.is_by_transaction or self.direction == "out" or not self.traces:
+            return None
+        return self.traces[0]
+
+    @property
+    def side(self) -> Literal["callback", "settlement", "bank"]:
+        """On which side of the list a case about this sighting stands."""
+        if self.view == "settlement":
+            return "settlement"
+        return "bank" if self.view == "statement" else "callback"
 
     @property
     def dossiers(self) -> frozenset[str]:
@@ -90,15 +131,6 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     became: Became
     movement_id: UUID | None
     new_movement: bool
-
-
-class FieldVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of a comparison, for people."""
-
-    name: str
-    expected: str | int | None
-    found: str | int | None
-    verdict: Literal["equal", "differs", "missing", "weak"]
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
