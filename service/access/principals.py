@@ -23,6 +23,13 @@ Scope: TypeAlias = Literal[
     "unmatched:read",
     "unmatched:propose",
     "unmatched:decide",
+    "refunds:read",
+    "refunds:ask",
+    "refunds:propose",
+    "refunds:decide",
+    "remittances:read",
+    "remittances:propose",
+    "remittances:decide",
     "days:read",
     "days:close",
     "audit:read",
@@ -38,6 +45,10 @@ STAFF_ONLY: Final[frozenset[Scope]] = frozenset(
     {
         "unmatched:propose",
         "unmatched:decide",
+        "refunds:propose",
+        "refunds:decide",
+        "remittances:propose",
+        "remittances:decide",
         "days:close",
         "audit:read",
         "access:manage",
@@ -58,14 +69,24 @@ READS: Final[frozenset[Scope]] = frozenset(
         "statements:read",
         "runs:read",
         "unmatched:read",
+        "refunds:read",
+        "remittances:read",
         "days:read",
     }
 )
 
 ROLE_SCOPES: Final[dict[Role, frozenset[Scope]]] = {
     "viewer": READS,
-    "maker": READS | {"statements:write", "runs:write", "counter:write", "unmatched:propose"},
-    "checker": READS | {"unmatched:decide", "days:close"},
+    "maker": READS
+    | {
+        "statements:write",
+        "runs:write",
+        "counter:write",
+        "unmatched:propose",
+        "refunds:propose",
+        "remittances:propose",
+    },
+    "checker": READS | {"unmatched:decide", "refunds:decide", "remittances:decide", "days:close"},
     "admin": READS | {"access:manage"},
     "auditor": READS | {"audit:read"},
 }
