@@ -22,6 +22,7 @@ from service.observe.requests import observe
 from service.outbox import routes as outbox_routes
 from service.problems import EXCEPTION_HANDLERS
 from service.reconciliation import routes as reconciliation_routes
+from service.refunds import routes as refund_routes
 from service.reports import ledger_routes, unmatched_routes
 from service.sealing import Sealer
 from service.settings import Settings, master_key
@@ -37,6 +38,7 @@ ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *intake_routes.ROUTES,
     *statement_routes.ROUTES,
     *reconciliation_routes.ROUTES,
+    *refund_routes.ROUTES,
     *unmatched_routes.ROUTES,
     *outbox_routes.ROUTES,
     *ledger_routes.ROUTES,

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from service.access import Principal
 from service.access.audit import Deed, record
-from service.decisions.errors import AlreadyProposed, NothingProposed, NotAPerson, SamePerson
+from service.decisions.errors import AlreadyProposed, NotAPerson, NothingProposed, SamePerson
 
 Verdict: TypeAlias = Literal["approved", "rejected"]
 Status: TypeAlias = Literal["proposed", "approved", "rejected"]
@@ -33,12 +33,14 @@ ADD = sa.text("""
             cast(:detail as jsonb), :now)
 """)
 
-LIVE = sa.text("""
+WAITING = """
     select id, kind, subject_id, amount_vnd, maker, approvals_needed, approvals, detail
     from service.decision
     where book_id = :book_id and subject_id = :subject_id and status = 'proposed'
-    order by id limit 1 for update
-""")
+    order by id limit 1
+"""
+PEEK = sa.text(WAITING)
+LIVE = sa.text(f"{WAITING} for update")
 
 VOTED = sa.text("""
     select exists (select from service.decision_vote
@@ -120,9 +122,15 @@ async def propose(
     return decision_id
 
 
-async def live(connection: AsyncConnection, book_id: int, subject_id: UUID) -> Decision:
-    """The proposal about a subject that waits, under lock; raises NothingProposed."""
-    found = await connection.execute(LIVE, {"book_id": book_id, "subject_id": subject_id})
+async def live(
+    connection: AsyncConnection, book_id: int, subject_id: UUID, *, locked: bool = True
+) -> Decision:
+    """The proposal about a subject that waits; raises NothingProposed.
+
+    Look without a lock first where the decision says what else has to be locked before it.
+    """
+    wanted = {"book_id": book_id, "subject_id": subject_id}
+    found = await connection.execute(LIVE if locked else PEEK, wanted)
     row = found.mappings().one_or_none()
     if row is None:
         raise NothingProposed
@@ -131,7 +139,7 @@ async def live(connection: AsyncConnection, book_id: int, subject_id: UUID) -> D
     )
 
 
-async def vote(
+async def vote(  # noqa: PLR0917 # what a vote is made of
     connection: AsyncConnection,
     checker: Principal,
     decision: Decision,

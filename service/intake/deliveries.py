@@ -221,7 +221,8 @@ def _feed_sighting(
         provider=merchant.provider,
         external_id=common.transaction,
         traces=found.traces,
-        reference=found.reference if incoming else None,
+        # Outgoing money may name a refund or a remittance of ours.
+        reference=found.reference,
         bank_account_id=account_id,
         merchant=name,
         merchant_id=merchant.id,

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from ledger import accounts
 from ledger.entries import OpenDay
-from service.payments import joining, loading, outcomes, writing
+from service.payments import dues, joining, loading, outcomes, writing
 from service.payments.effects import Effects
 from service.payments.entries import Booking, dimensions, money_account
 from service.payments.outcomes import Decision
@@ -100,6 +100,14 @@ def _new(sighting: Sighting, world: World, effects: Effects, now: datetime) -> B
     booking = Booking(movement.entry_id, dimensions(sighting), movement, effects)
     if sighting.direction == "out":
         became = _money_out(sighting, movement, booking, world)
+    elif (back := dues.comes_back(sighting, world)) is not None:
+        lines = [booking.line(money_account(sighting), accounts.SUSPENSE, sighting.amount_vnd)]
+        booking.finish(movement.book_id, f"movement:{movement.id}", "money_in", lines)
+        dues.come_back(sighting, back, movement, world, effects)
+        effects.cases.append(
+            _sighting_case(sighting, "REFUND_RETURNED", subject_kind="refund", subject_id=back.id)
+        )
+        became = Became.KEPT
     else:
         decision = outcomes.decide(sighting, sighting.amount_vnd, world)
         lines = booking.place(movement, decision, money_account(sighting))
@@ -122,7 +130,16 @@ def _money_out(sighting: Sighting, movement: Movement, booking: Booking, world: 
     """Outgoing money: the reversal of the one credit it names, or unexplained on 1380."""
     money = money_account(sighting)
     original = _reversed_credit(sighting, world)
+    due = dues.pays(sighting, world) if original is None else None
+    if due is not None:
+        lines = [booking.line(accounts.OUTGOING_UNEXPLAINED, money, sighting.amount_vnd)]
+        booking.finish(movement.book_id, f"movement:{movement.id}", "money_out", lines)
+        dues.pay(sighting, due, movement, world, booking.effects)
+        booking.effects.resolve(due.book_id, due.id, "paid")
+        return Became.KEPT
+    told: tuple[FieldVerdict, ...] = ()
     if original is None:
+        told = dues.fields(sighting, world)
         movement.unexplained_vnd = sighting.amount_vnd
         lines = [booking.line(accounts.OUTGOING_UNEXPLAINED, money, sighting.amount_vnd)]
         kind, reason = "money_out", "OUT_OF_SCOPE"
@@ -132,7 +149,9 @@ def _money_out(sighting: Sighting, movement: Movement, booking: Booking, world: 
         kind, reason = "bank_reversal", "BANK_REVERSAL"
     booking.finish(movement.book_id, f"movement:{movement.id}", kind, lines)
     booking.effects.cases.append(
-        _sighting_case(sighting, reason, subject_kind="movement", subject_id=movement.id)
+        _sighting_case(
+            sighting, reason, subject_kind="movement", subject_id=movement.id, fields=told
+        )
     )
     return Became.KEPT
 
@@ -145,6 +164,7 @@ def _reversed_credit(sighting: Sighting, world: World) -> Movement | None:
         for movement in like
         if movement.traces.intersection(sighting.traces)
         and not movement.reversed_vnd
+        and not movement.fee_refund_vnd  # given back already
         # A group knows more movements than its members would have looked at.
         and any(
             -loading.DAYS_AROUND <= sighting.happened_on - seen.happened_on <= loading.REVERSAL_DAYS
@@ -162,6 +182,12 @@ def _reversed_credit(sighting: Sighting, world: World) -> Movement | None:
 def _again(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> Booked:
     """Another window tells of known money: settle it at the bank, explain it if it waited."""
     became = Became.ATTACHED
+    due = dues.pays(sighting, world) if movement.unexplained_vnd else None
+    if due is not None:
+        # The window before did not tell the reference.
+        effects.resolve(movement.book_id, movement.id, "paid")
+        effects.resolve(due.book_id, due.id, "paid")
+        dues.pay(sighting, due, movement, world, effects)
     if sighting.view == "statement":
         _seen_at_the_bank(sighting, movement, effects)
     elif movement.direction == "in":

@@ -13,7 +13,7 @@ import msgspec
 View: TypeAlias = Literal["callback", "feed", "statement", "counter"]
 Direction: TypeAlias = Literal["in", "out"]
 SubjectKind: TypeAlias = Literal[
-    "movement", "event", "statement_line", "statement", "notice", "call"
+    "movement", "event", "statement_line", "statement", "notice", "call", "refund", "remittance"
 ]
 Token: TypeAlias = tuple[str, str]
 """Kind and value of a code-shaped piece of a memo (`service.token`)."""

@@ -68,6 +68,7 @@ create table service.refund (
     reason text not null,
     note text,
     payee_sealed bytea,
+    by_transfer boolean not null default false,
     reference text not null,
     asked_by text not null,
     status text not null check (status in

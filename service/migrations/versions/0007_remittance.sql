@@ -12,7 +12,6 @@ create table service.remittance (
     split_vnd bigint not null check (split_vnd > 0),
     retained_vnd bigint not null check (retained_vnd >= 0),
     budget_vnd bigint not null check (budget_vnd >= 0),
-    given_back_vnd bigint not null default 0,
     swept_vnd bigint not null default 0,
     status text not null default 'proposed' check (status in
         ('proposed', 'rejected', 'approved', 'swept', 'arrived', 'remitted')),
@@ -25,14 +24,13 @@ create table service.remittance (
     proposed_at timestamptz not null,
     updated_at timestamptz not null,
     primary key (book_id, id),
-    check (split_vnd = retained_vnd + budget_vnd),
-    check (given_back_vnd between 0 and budget_vnd)
+    check (split_vnd = retained_vnd + budget_vnd)
 );
 create unique index remittance_by_reference on service.remittance (book_id, reference);
 create unique index remittance_proposed on service.remittance (book_id, rule)
     where status = 'proposed';
 create index remittance_by_status on service.remittance (book_id, status, id);
-comment on table service.remittance is 'state: the fees of a book up to a day, taken apart and brought to the budget; given_back_vnd is the budget''s share refunded before that';
+comment on table service.remittance is 'state: the fees of a book up to a day, taken apart and brought to the budget';
 
 create table service.remittance_line (
     book_id integer not null,
@@ -43,9 +41,11 @@ create table service.remittance_line (
     item_count bigint not null,
     retained_vnd bigint not null check (retained_vnd >= 0),
     budget_vnd bigint not null check (budget_vnd >= 0),
+    back_vnd bigint not null default 0,
+    check (back_vnd between 0 and budget_vnd),
     primary key (book_id, remittance_id, code, budget_subsection, retained_percent)
 );
-comment on table service.remittance_line is 'fact: a remittance by fee, budget subsection and retained share; an empty subsection is an item without one';
+comment on table service.remittance_line is 'fact with a counter: a remittance by fee, budget subsection (empty: none) and retained share; back_vnd is what of the budget''s share was refunded before it was remitted';
 
 create table service.item_split (
     book_id integer not null,
@@ -87,6 +87,7 @@ comment on column service.money_state.remitted_vnd is
     'outgoing: what of it went to the Treasury for a remittance';
 
 grant select, insert on service.remittance_line to doisoat_app;
+grant update (back_vnd) on service.remittance_line to doisoat_app;
 grant select, insert on service.item_split to doisoat_app;
 grant update (back_retained_vnd, back_budget_vnd) on service.item_split to doisoat_app;
 grant select, insert, update on service.remittance, service.recognition to doisoat_app;
