@@ -19,6 +19,7 @@ from service.intake.door import CallbackDoor
 from service.intake.intake import Intake
 from service.migrations import run
 from service.observe.requests import observe
+from service.outbound import Outbound
 from service.outbox import routes as outbox_routes
 from service.problems import EXCEPTION_HANDLERS
 from service.reconciliation import routes as reconciliation_routes
@@ -89,7 +90,8 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
     app.state.revision = run.head()
     app.state.intake = intake
     intake.start()
-    worker = Worker(engine, sealer)
+    outbound = app.state.outbound = Outbound()
+    worker = Worker(engine, sealer, outbound=outbound)
     background = app.state.background = Background()
     if settings.work_in_server:
         worker.start()
@@ -97,6 +99,7 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await worker.close()
+        await outbound.aclose()
         await background.stop()
         # The open group is finished before the pool goes: what was taken is answered.
         await intake.close()

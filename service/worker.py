@@ -20,8 +20,10 @@ from ledger import days
 from ledger.accounts import business_day
 from ledger.errors import DayIsOver, LedgerError
 from service import outbox
+from service.outbound import Outbound
 from service.outbox.relay import EVENTS_PER_TURN
 from service.reconciliation import leftovers
+from service.refunds import sending
 from service.sealing import Sealer
 from service.web import idempotency
 
@@ -74,10 +76,12 @@ class Worker:
         engine: AsyncEngine,
         sealer: Sealer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        outbound: Outbound | None = None,
     ) -> None:
         self._engine = engine
         self._sealer = sealer
         self._clock = clock
+        self._outbound = outbound
         self._stop = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
 
@@ -90,6 +94,7 @@ class Worker:
             Task(name="sum books", every_s=CHECKPOINT_EVERY_S, do=self.checkpoint),
             Task(name="forget answers", every_s=PURGE_EVERY_S, do=self.purge),
             Task(name="take up leftovers", every_s=leftovers.EVERY_S, do=self.take_up),
+            Task(name="refund", every_s=sending.EVERY_S, do=self.refund),
         )
 
     def start(self) -> None:
@@ -164,6 +169,13 @@ class Worker:
             async with self._engine.begin() as connection:
                 summed += await days.checkpoint(connection, book_id) is not None
         return summed
+
+    async def refund(self) -> int:
+        """Tell providers to give back what was approved, or ask what became of it; how many."""
+        if self._outbound is None:
+            return 0
+        sender = sending.Sender(self._engine, self._sealer, self._outbound, self._clock)
+        return await sender.work()
 
     async def take_up(self) -> int:
         """Finish imports and runs that a killed process left; how many."""

@@ -61,6 +61,10 @@ class Outbound:
 
     async def __aexit__(self, *_: object) -> None:
         """Close all connections."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
         await self._http.aclose()
 
     async def send(self, provider: str, request: SignedRequest) -> Reply:
