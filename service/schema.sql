@@ -876,6 +876,7 @@ CREATE TABLE service.refund (
     reason text NOT NULL,
     note text,
     payee_sealed bytea,
+    by_transfer boolean DEFAULT false NOT NULL,
     reference text NOT NULL,
     asked_by text NOT NULL,
     status text NOT NULL,
@@ -996,7 +997,6 @@ CREATE TABLE service.remittance (
     split_vnd bigint NOT NULL,
     retained_vnd bigint NOT NULL,
     budget_vnd bigint NOT NULL,
-    given_back_vnd bigint DEFAULT 0 NOT NULL,
     swept_vnd bigint DEFAULT 0 NOT NULL,
     status text DEFAULT 'proposed'::text NOT NULL,
     paid_by uuid,
@@ -1009,7 +1009,6 @@ CREATE TABLE service.remittance (
     updated_at timestamp with time zone NOT NULL,
     CONSTRAINT remittance_budget_vnd_check CHECK ((budget_vnd >= 0)),
     CONSTRAINT remittance_check CHECK ((split_vnd = (retained_vnd + budget_vnd))),
-    CONSTRAINT remittance_check1 CHECK (((given_back_vnd >= 0) AND (given_back_vnd <= budget_vnd))),
     CONSTRAINT remittance_item_count_check CHECK ((item_count > 0)),
     CONSTRAINT remittance_retained_vnd_check CHECK ((retained_vnd >= 0)),
     CONSTRAINT remittance_rule_check CHECK ((rule = ANY (ARRAY['monthly'::text, 'weekly'::text]))),
@@ -1020,7 +1019,7 @@ CREATE TABLE service.remittance (
 
 -- Name: TABLE remittance; Type: COMMENT; Schema: service; Owner: -
 
-COMMENT ON TABLE service.remittance IS 'state: the fees of a book up to a day, taken apart and brought to the budget; given_back_vnd is the budget''s share refunded before that';
+COMMENT ON TABLE service.remittance IS 'state: the fees of a book up to a day, taken apart and brought to the budget';
 
 -- Name: remittance_line; Type: TABLE; Schema: service; Owner: -
 
@@ -1033,13 +1032,15 @@ CREATE TABLE service.remittance_line (
     item_count bigint NOT NULL,
     retained_vnd bigint NOT NULL,
     budget_vnd bigint NOT NULL,
+    back_vnd bigint DEFAULT 0 NOT NULL,
     CONSTRAINT remittance_line_budget_vnd_check CHECK ((budget_vnd >= 0)),
+    CONSTRAINT remittance_line_check CHECK (((back_vnd >= 0) AND (back_vnd <= budget_vnd))),
     CONSTRAINT remittance_line_retained_vnd_check CHECK ((retained_vnd >= 0))
 );
 
 -- Name: TABLE remittance_line; Type: COMMENT; Schema: service; Owner: -
 
-COMMENT ON TABLE service.remittance_line IS 'fact: a remittance by fee, budget subsection and retained share; an empty subsection is an item without one';
+COMMENT ON TABLE service.remittance_line IS 'fact with a counter: a remittance by fee, budget subsection (empty: none) and retained share; back_vnd is what of the budget''s share was refunded before it was remitted';
 
 -- Name: run; Type: TABLE; Schema: service; Owner: -
 
@@ -2162,6 +2163,10 @@ GRANT SELECT ON TABLE service.remittance TO doisoat_keeper;
 
 GRANT SELECT,INSERT ON TABLE service.remittance_line TO doisoat_app;
 GRANT SELECT ON TABLE service.remittance_line TO doisoat_keeper;
+
+-- Name: COLUMN remittance_line.back_vnd; Type: ACL; Schema: service; Owner: -
+
+GRANT UPDATE(back_vnd) ON TABLE service.remittance_line TO doisoat_app;
 
 -- Name: TABLE run; Type: ACL; Schema: service; Owner: -
 

@@ -45,6 +45,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ordered_at: datetime
 
 
+def refunder(provider: str) -> Refunds | None:
+    """The adapter of a provider that can be told to give money back."""
+    adapter: object = CATALOG.get(provider)
+    return adapter if isinstance(adapter, Refunds) else None
+
+
 async def order_of(
     connection: AsyncConnection, sealer: Sealer, book_id: int, movement_id: UUID, origin: str
 ) -> Order | None:
@@ -52,7 +58,7 @@ async def order_of(
     if not origin.startswith(MERCHANT):
         return None
     provider, _, name = origin.removeprefix(MERCHANT).partition("/")
-    if not isinstance(CATALOG.get(provider), Refunds):
+    if refunder(provider) is None:
         return None
     merchant = await merchants.find(connection, sealer, provider, name)
     if merchant is None:

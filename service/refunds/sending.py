@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from providers import SignedRequest
 from providers.abilities import Refunds
-from providers.catalog import CATALOG
 from providers.contract import Claim, Rejected, Terms, Unanswered
 from service import merchants
 from service.outbound import Outbound, Unreachable
 from service.payments import refund_loading, refunding
 from service.payments.refunding import Step
 from service.refunds import ladder, outcomes, rows, work
+from service.refunds.routing import refunder
 from service.refunds.rows import Ended
 from service.refunds.work import Claimed
 from service.sealing import Sealer
@@ -62,9 +62,9 @@ class Sender:
 
     async def _one(self, part: Claimed) -> None:
         async with self._slots:
-            adapter = CATALOG.get(part.provider)
+            adapter = refunder(part.provider)
             terms = await self._terms(part)
-            if terms is None or not isinstance(adapter, Refunds):
+            if terms is None or adapter is None:
                 await self._wait(part, part.status, ("no_answer", "no merchant"), asked=True)
             elif part.status == "approved":
                 await self._send(part, adapter, terms)
