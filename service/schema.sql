@@ -1774,6 +1774,10 @@ CREATE INDEX refund_part_due ON service.refund_part USING btree (next_at) WHERE 
 
 CREATE INDEX refund_part_of_movement ON service.refund_part USING btree (book_id, movement_id);
 
+-- Name: refund_part_of_order; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_part_of_order ON service.refund_part USING btree (book_id, merchant_id, order_code) WHERE (route = 'provider'::text);
+
 -- Name: refund_request_once; Type: INDEX; Schema: service; Owner: -
 
 CREATE UNIQUE INDEX refund_request_once ON service.refund_part USING btree (book_id, request_id) WHERE (request_id IS NOT NULL);
@@ -1784,7 +1788,7 @@ CREATE INDEX refund_step_of_refund ON service.refund_step USING btree (book_id, 
 
 -- Name: refund_under_way_once; Type: INDEX; Schema: service; Owner: -
 
-CREATE UNIQUE INDEX refund_under_way_once ON service.refund_part USING btree (book_id, movement_id) WHERE (status = ANY (ARRAY['sending'::text, 'unknown'::text, 'processing'::text]));
+CREATE UNIQUE INDEX refund_under_way_once ON service.refund_part USING btree (book_id, merchant_id, order_code) WHERE (status = ANY (ARRAY['sending'::text, 'unknown'::text, 'processing'::text]));
 
 -- Name: remittance_by_reference; Type: INDEX; Schema: service; Owner: -
 

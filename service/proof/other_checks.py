@@ -78,9 +78,10 @@ LAST_EVENT = sa.text("""
         order by notice_id, cast(payload ->> 'version' as integer) desc
     )
     select 'service.outbox' as tbl, cast(last.id as text) as row_id,
-           format('notice %s: amount %s, exempted %s, paid %s, held %s, refunded %s, outstanding %s',
-                  state.notice_id, state.amount_vnd, state.exempted_vnd, state.paid_vnd,
-                  state.held_vnd, state.refunded_vnd, state.outstanding_vnd) as expected,
+           format('notice %s: amount %s, exempted %s, paid %s, held %s, refunded %s, '
+                  'outstanding %s', state.notice_id, state.amount_vnd, state.exempted_vnd,
+                  state.paid_vnd, state.held_vnd, state.refunded_vnd, state.outstanding_vnd)
+               as expected,
            format('amount %s, exempted %s, paid %s, held %s, refunded %s, outstanding %s',
                   last.payload ->> 'amount_vnd', last.payload ->> 'exempted_vnd',
                   last.payload ->> 'paid_vnd', last.payload ->> 'held_vnd',

@@ -124,7 +124,7 @@ class Sender:
         return (await self._outbound.send(part.provider, request)).body
 
     async def _is_older(self, part: Claimed, claim: Claim) -> bool:
-        """Whether the answer tells of an earlier refund of the same payment, by its number."""
+        """Whether the answer tells of an earlier refund of the same order, by its number."""
         async with self._engine.connect() as connection:
             earlier = await work.earlier(connection, part)
         return any(claim.transaction == number for number, _ in earlier)

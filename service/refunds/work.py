@@ -24,7 +24,7 @@ LEASE: Final = timedelta(minutes=3)
 ASKED_BY: Final = "doisoat"
 OWNER: Final = "finance"
 
-# One refund of a payment at a time: a provider tells them apart by their order only.
+# One refund of an order at a time: asked about it, a provider tells of the newest one only.
 CLAIM = sa.text("""
     update service.refund_part as mine set leased_until = :until
     from (
@@ -34,7 +34,8 @@ CLAIM = sa.text("""
           and part.next_at <= :now and (part.leased_until is null or part.leased_until <= :now)
           and (part.status <> 'approved' or not exists (
               select from service.refund_part as other
-              where other.book_id = part.book_id and other.movement_id = part.movement_id
+              where other.book_id = part.book_id and other.merchant_id = part.merchant_id
+                and other.order_code = part.order_code
                 and other.status in ('sending', 'unknown', 'processing')))
         order by part.next_at limit :limit
         for update skip locked
@@ -65,7 +66,8 @@ MOVE = sa.text("""
 
 EARLIER = sa.text("""
     select refund_no, amount_vnd from service.refund_part
-    where book_id = :book_id and movement_id = :movement_id and status = 'paid'
+    where book_id = :book_id and merchant_id = :merchant_id and order_code = :order_code
+      and route = 'provider' and status = 'paid'
       and (refund_id, part) <> (:refund_id, cast(:part as smallint))
 """)
 
@@ -205,8 +207,9 @@ async def note(
 
 
 async def earlier(connection: AsyncConnection, part: Claimed) -> Sequence[tuple[str | None, int]]:
-    """Other refunds of the same payment that were paid: the provider's number, and the amount."""
-    rows_ = await connection.execute(EARLIER, part.key | {"movement_id": part.movement_id})
+    """Other refunds of the same order that were paid: the provider's number, and the amount."""
+    about = {"merchant_id": part.merchant_id, "order_code": part.order_code}
+    rows_ = await connection.execute(EARLIER, part.key | about)
     return [(row.refund_no, row.amount_vnd) for row in rows_]
 
 

@@ -122,8 +122,10 @@ create table service.refund_part (
 );
 create unique index refund_request_once on service.refund_part (book_id, request_id)
     where request_id is not null;
-create unique index refund_under_way_once on service.refund_part (book_id, movement_id)
+create unique index refund_under_way_once on service.refund_part (book_id, merchant_id, order_code)
     where status in ('sending', 'unknown', 'processing');
+create index refund_part_of_order on service.refund_part (book_id, merchant_id, order_code)
+    where route = 'provider';
 create index refund_part_due on service.refund_part (next_at)
     where route = 'provider' and status in ('approved', 'sending', 'unknown', 'processing');
 create index refund_part_of_movement on service.refund_part (book_id, movement_id);
