@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ from service.outbound import Outbound
 from service.outbox.relay import EVENTS_PER_TURN
 from service.reconciliation import leftovers
 from service.refunds import sending
+from service.remittance import calendar, lateness
 from service.sealing import Sealer
 from service.web import idempotency
 
@@ -77,11 +79,13 @@ class Worker:
         sealer: Sealer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         outbound: Outbound | None = None,
+        remittance_rules: Path | None = None,
     ) -> None:
         self._engine = engine
         self._sealer = sealer
         self._clock = clock
         self._outbound = outbound
+        self._remittance_rules = remittance_rules or calendar.FILE
         self._stop = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
 
@@ -95,6 +99,7 @@ class Worker:
             Task(name="forget answers", every_s=PURGE_EVERY_S, do=self.purge),
             Task(name="take up leftovers", every_s=leftovers.EVERY_S, do=self.take_up),
             Task(name="refund", every_s=sending.EVERY_S, do=self.refund),
+            Task(name="look for late remittances", every_s=lateness.EVERY_S, do=self.late),
         )
 
     def start(self) -> None:
@@ -176,6 +181,11 @@ class Worker:
             return 0
         sender = sending.Sender(self._engine, self._sealer, self._outbound, self._clock)
         return await sender.work()
+
+    async def late(self) -> int:
+        """Open and end cases of fees that should be with the budget; how many are late."""
+        rules = calendar.rules(self._remittance_rules)
+        return await lateness.look(self._engine, rules, self._clock())
 
     async def take_up(self) -> int:
         """Finish imports and runs that a killed process left; how many."""

@@ -27,7 +27,12 @@ async def run(settings: Settings) -> None:
     async with pool(settings) as engine, Outbound() as outbound:
         async with engine.connect() as connection:
             await refuse_owner(connection)
-        worker = Worker(engine, Sealer(master_key(settings)), outbound=outbound)
+        worker = Worker(
+            engine,
+            Sealer(master_key(settings)),
+            outbound=outbound,
+            remittance_rules=settings.remittance_rules,
+        )
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
