@@ -17,6 +17,7 @@ from service.proof import (
     notice_checks,
     other_checks,
     refund_checks,
+    remittance_checks,
 )
 from service.proof.checks import Check
 
@@ -32,6 +33,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *other_checks.CHECKS,
     *money_checks.CHECKS,
     *refund_checks.CHECKS,
+    *remittance_checks.CHECKS,
     *decision_checks.CHECKS,
 )
 

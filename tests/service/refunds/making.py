@@ -29,6 +29,7 @@ from service.intake.directory import Directory
 from service.merchants import NewMerchant
 from service.outbound import Outbound
 from service.payments.booking import book
+from service.payments.sightings import Sighting
 from service.proof import prove
 from service.refunds import actions
 from service.refunds.actions import Desk
@@ -47,6 +48,22 @@ Fault: TypeAlias = Literal["lost", "nothing", "forged", "duplicate", "refused", 
 ADD_PERSON = sa.text("""
     insert into service.staff (id, username, password_hash, roles, books, created_at)
     values (:id, :name, 'x', cast(:roles as text[]), cast(:books as integer[]), :now)
+""")
+STATEMENT_LINE = sa.text("""
+    insert into service.statement_line (book_id, id, statement_id, ordinal, bank_account_id,
+        value_date, direction, amount_vnd, fingerprint, occurrence, memo_sealed, recorded_at)
+    values (:book_id, :id, :id, 1, :account, :on, :direction, :amount_vnd, :print, 1, '', :now)
+""")
+CALL = sa.text("""
+    insert into service.call (book_id, id, merchant_id, received_at, sealed)
+    values (:book_id, :id, (select min(id) from service.merchant), :now, '')
+""")
+EVENT = sa.text("""
+    insert into service.event (book_id, id, call_id, merchant_id, provider_txn, status, amount_key,
+        amount_vnd, happened_at, recorded_at, outcome, movement_id)
+    values (:book_id, :id, :id, (select min(id) from service.merchant), cast(cast(:id as uuid) as text),
+        :status, cast(cast(:amount_vnd as bigint) as text), :amount_vnd, :now, :now, 'booked',
+        :movement_id)
 """)
 LINES = sa.text("""
     select entry.kind, line.debit, line.credit, line.amount_vnd
@@ -325,10 +342,26 @@ class Office:
             ).one()
         return tuple(row)  # type: ignore[return-value]
 
-    async def book(self, *sightings: object) -> None:
-        """Book sightings as one group."""
+    async def book(self, *sightings: Sighting) -> None:
+        """Book sightings as one group, with the rows of the windows that they were seen in."""
         async with transaction(self.engine) as connection:
-            await book(connection, sightings, now=self.now)  # type: ignore[arg-type]
+            booked = await book(connection, sightings, now=self.now)
+            for seen, became in zip(sightings, booked, strict=True):
+                row = {
+                    "book_id": seen.book_id,
+                    "id": seen.id,
+                    "direction": seen.direction,
+                    "amount_vnd": seen.amount_vnd,
+                    "account": seen.bank_account_id,
+                    "on": seen.happened_on,
+                    "print": seen.id.bytes * 2,
+                    "status": "credit" if seen.direction == "in" else "debit",
+                    "movement_id": became.movement_id,
+                    "now": self.now,
+                }
+                for statement in (STATEMENT_LINE,) if seen.view == "statement" else (CALL, EVENT):
+                    names = set(statement.compile().params)
+                    await connection.execute(statement, {n: row[n] for n in names})
 
     async def proven(self) -> list[Finding]:
         """What breaks an invariant."""
