@@ -5,9 +5,10 @@ stands on 3382 from the approval until the money is gone (entries of the account
 sent by the unit's own transfer is booked in `dues`, when the bank shows it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Literal, TypeAlias
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -20,13 +21,16 @@ from ledger.entries import Entry, Line
 from service.payments import refund_loading, writing
 from service.payments.effects import Effects
 from service.payments.giving_back import TREASURY, Taken, take
-from service.payments.sightings import Case
+from service.payments.sightings import Candidate, Case
 from service.payments.state import Movement, NoticeKey, World
 
 Kind: TypeAlias = Literal["held", "suspense", "fee"]
 Route: TypeAlias = Literal["provider", "transfer", "treasury"]
 
-SOURCES: dict[Kind, str] = {"held": accounts.OVERPAID, "suspense": accounts.SUSPENSE}
+CERTAIN: Final = 100
+SOURCES: Final[Mapping[Kind, str]] = MappingProxyType(
+    {"held": accounts.OVERPAID, "suspense": accounts.SUSPENSE}
+)
 
 
 class NotEnough(Exception):
@@ -355,6 +359,9 @@ async def fail(
             external_id=str(refund.id),
             amount_vnd=part.amount_vnd,
             happened_at=now,
+            candidates=()
+            if refund.notice is None
+            else (Candidate(id=refund.notice[1], kind="fee_notice", score=CERTAIN),),
         )
     )
     await writing.write(connection, world, effects, now=now)

@@ -1,8 +1,7 @@
 """People, merchants, paid notices and a provider, for tests of refunds."""
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,8 +15,8 @@ from uuid_utils.compat import uuid7
 
 from ledger.proof import Finding
 from providers import Call
-from providers.acting import Payment, Shop
 from providers.acting import Order as ShopOrder
+from providers.acting import Payment, Shop
 from providers.contract import Terms
 from providers.vnpay import ADAPTER
 from service import merchants
@@ -31,7 +30,7 @@ from service.outbound import Outbound
 from service.payments.booking import book
 from service.payments.sightings import Sighting
 from service.proof import prove
-from service.refunds import actions
+from service.refunds import actions, queries
 from service.refunds.actions import Desk
 from service.refunds.messages import NewOutcome, NewRefund, Refund
 from service.refunds.sending import Sender
@@ -43,7 +42,7 @@ MASTER_KEY: Final = bytes(range(32))
 SECRET: Final = "a-secret-of-the-terminal"
 TERMINAL: Final = "HUEREFND"
 
-Fault: TypeAlias = Literal["lost", "nothing", "forged", "duplicate", "refused", "busy"]
+Fault: TypeAlias = Literal["lost", "nothing", "forged", "duplicate", "refused"]
 
 ADD_PERSON = sa.text("""
     insert into service.staff (id, username, password_hash, roles, books, created_at)
@@ -61,9 +60,9 @@ CALL = sa.text("""
 EVENT = sa.text("""
     insert into service.event (book_id, id, call_id, merchant_id, provider_txn, status, amount_key,
         amount_vnd, happened_at, recorded_at, outcome, movement_id)
-    values (:book_id, :id, :id, (select min(id) from service.merchant), cast(cast(:id as uuid) as text),
-        :status, cast(cast(:amount_vnd as bigint) as text), :amount_vnd, :now, :now, 'booked',
-        :movement_id)
+    values (:book_id, :id, :id, (select min(id) from service.merchant),
+        cast(cast(:id as uuid) as text), :status, cast(cast(:amount_vnd as bigint) as text), :amount_vnd, :now, :now,
+        'booked', :movement_id)
 """)
 LINES = sa.text("""
     select entry.kind, line.debit, line.credit, line.amount_vnd
@@ -109,7 +108,6 @@ class Provider:
         self.question_faults: list[Fault] = []
         self.orders: list[bytes] = []
         self.questions = 0
-        self.reached = threading.Event()
         self.terms = Terms(merchant=TERMINAL, secrets=(SECRET,))  # type: ignore[arg-type]
         self.now = NOW
 
@@ -118,30 +116,21 @@ class Provider:
         if b'"refund"' not in call.body:
             self.questions += 1
             fault = self.question_faults.pop(0) if self.question_faults else None
-            if fault == "lost":
-                return None
-            if fault == "forged":
-                return 200, b"{}"
-            return self._served(call)
+            told = self._served(call)
+            return {"lost": None, "forged": (200, b"{}")}.get(str(fault), told)
         self.orders.append(call.body)
-        self.reached.set()
         fault = self.faults.pop(0) if self.faults else None
         if fault == "nothing":
             return None
-        if fault == "busy":
-            return 503, b"try later"
         if fault == "refused":
             self.shop.payments = [
                 msgspec.structs.replace(one, status="failed") for one in self.shop.payments
             ]
         status, body = self._served(call)
-        if fault == "lost":
-            return None
-        if fault == "forged":
-            return 200, body.replace(b'"00"', b'"01"', 1)
         if fault == "duplicate":
             return self._served(call)
-        return status, body
+        forged = (200, body.replace(b'"00"', b'"01"', 1))
+        return {"lost": None, "forged": forged}.get(str(fault), (status, body))
 
     def _served(self, call: Call) -> tuple[int, bytes]:
         told = ADAPTER.serve_as_provider(call, self.shop, self.terms, self.now)
@@ -304,8 +293,6 @@ class Office:
 
     async def found(self, refund_id: UUID) -> Refund:
         """How a refund stands."""
-        from service.refunds import queries
-
         async with self.engine.connect() as connection:
             (one,) = await queries.refunds(
                 connection, self.sealer, self.people["maker"], [refund_id]
@@ -340,7 +327,7 @@ class Office:
                     {"id": notice_id},
                 )
             ).one()
-        return tuple(row)  # type: ignore[return-value]
+        return tuple(row)
 
     async def book(self, *sightings: Sighting) -> None:
         """Book sightings as one group, with the rows of the windows that they were seen in."""

@@ -122,10 +122,13 @@ async def test_a_transfer_that_comes_back_is_owed_again(office: Office) -> None:
     await office.book(seen("in", "FT3"))
     assert (await office.found(refund.id)).status == "approved"
     assert await office.notice(owed.notice_id) == ("paid", 50_000, 0, 30_000)
-    assert await office.value(
-        "select count(*) from service.unmatched where reason = 'REFUND_RETURNED'"
-        " and status = 'open'"
-    ) == 1
+    assert (
+        await office.value(
+            "select count(*) from service.unmatched where reason = 'REFUND_RETURNED'"
+            " and status = 'open'"
+        )
+        == 1
+    )
     assert await office.proven() == []
     await office.book(seen("out", "FT4"))
     assert (await office.found(refund.id)).status == "paid"
@@ -172,9 +175,10 @@ async def test_money_in_suspense_goes_back_when_a_person_names_it(office: Office
     await office.outcome("maker", refund.id, NewOutcome(outcome="failed"))
     assert (await office.decide("checker", refund.id)).status == "failed"
     assert (await office.lines())[1:] == [("refund_failed", "3382", "3380", 12_000)]
-    assert await office.value(
-        "select reason from service.unmatched where status = 'open'"
-    ) == "REFUND_FAILED"
+    assert (
+        await office.value("select reason from service.unmatched where status = 'open'")
+        == "REFUND_FAILED"
+    )
     assert await office.proven() == []
 
 
