@@ -1,8 +1,8 @@
 """Propose, and let other people decide: rows and votes, in the caller's transaction.
 
 The database holds what matters: a vote's checker is not the maker, both are people, nobody votes
-twice, and one subject has one live proposal of a kind. From `second_checker_from_vnd` on, two
-checkers have to agree.
+twice, and one subject has one live proposal of a kind. Whoever proposes may say from which amount
+on two checkers have to agree.
 """
 
 from collections.abc import Mapping
@@ -91,13 +91,14 @@ async def propose(
     proposal: Proposal,
     now: datetime,
     *,
-    second_checker_from_vnd: int,
+    second_checker_from_vnd: int | None = None,
 ) -> UUID:
     """Write a proposal down; its id. Raises NotAPerson, and AlreadyProposed while one is live."""
     if maker.kind != "staff":
         raise NotAPerson
     decision_id = uuid7()
-    above = proposal.amount_vnd >= second_checker_from_vnd
+    limit = second_checker_from_vnd
+    above = limit is not None and proposal.amount_vnd >= limit
     try:
         async with connection.begin_nested():
             await connection.execute(

@@ -209,7 +209,7 @@ def pay(sighting: Sighting, due: Due, movement: Movement, world: World, effects:
         _count(due, due.amount_vnd, world, effects)
     else:
         movement.remitted_vnd = due.amount_vnd
-        source = f"remittance:{due.id}:paid"
+        source = f"remittance:{due.id}:debit"
     movement.dirty = True
     due.status = "paid"
     lines = [

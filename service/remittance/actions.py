@@ -124,13 +124,7 @@ async def propose(
         amount_vnd=split.split_vnd,
         detail={"rule": new.rule, "until": until.isoformat()},
     )
-    await decisions.propose(
-        connection,
-        desk.caller,
-        proposal,
-        desk.now,
-        second_checker_from_vnd=desk.settings.second_checker_from_vnd,
-    )
+    await decisions.propose(connection, desk.caller, proposal, desk.now)
     return await _shown(connection, desk, named.id, 201)
 
 
@@ -215,13 +209,7 @@ async def propose_record(
         amount_vnd=max(found.swept_vnd, 1),
         detail={"what": new.what, "on": new.on.isoformat(), "slip_no": new.slip_no},
     )
-    await decisions.propose(
-        connection,
-        desk.caller,
-        proposal,
-        desk.now,
-        second_checker_from_vnd=desk.settings.second_checker_from_vnd,
-    )
+    await decisions.propose(connection, desk.caller, proposal, desk.now)
     return await _shown(connection, desk, remittance_id, 200)
 
 

@@ -89,13 +89,7 @@ async def propose(
         amount_vnd=amount_vnd,
         detail={"until": new.until.isoformat()},
     )
-    await decisions.propose(
-        connection,
-        desk.caller,
-        proposal,
-        desk.now,
-        second_checker_from_vnd=desk.settings.second_checker_from_vnd,
-    )
+    await decisions.propose(connection, desk.caller, proposal, desk.now)
     return await _shown(connection, desk, recognition_id, 201)
 
 

@@ -61,8 +61,8 @@ EVENT = sa.text("""
     insert into service.event (book_id, id, call_id, merchant_id, provider_txn, status, amount_key,
         amount_vnd, happened_at, recorded_at, outcome, movement_id)
     values (:book_id, :id, :id, (select min(id) from service.merchant),
-        cast(cast(:id as uuid) as text), :status, cast(cast(:amount_vnd as bigint) as text), :amount_vnd, :now, :now,
-        'booked', :movement_id)
+        cast(cast(:id as uuid) as text), :status, cast(cast(:amount_vnd as bigint) as text),
+        :amount_vnd, :now, :now, 'booked', :movement_id)
 """)
 LINES = sa.text("""
     select entry.kind, line.debit, line.credit, line.amount_vnd
