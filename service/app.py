@@ -23,6 +23,8 @@ from service.outbound import Outbound
 from service.outbox import routes as outbox_routes
 from service.problems import EXCEPTION_HANDLERS
 from service.reconciliation import routes as reconciliation_routes
+from service.refunds import routes as refund_routes
+from service.remittance import routes as remittance_routes
 from service.reports import ledger_routes, unmatched_routes
 from service.sealing import Sealer
 from service.settings import Settings, master_key
@@ -40,6 +42,8 @@ ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *statement_routes.ROUTES,
     *settlement_routes.ROUTES,
     *reconciliation_routes.ROUTES,
+    *refund_routes.ROUTES,
+    *remittance_routes.ROUTES,
     *unmatched_routes.ROUTES,
     *outbox_routes.ROUTES,
     *ledger_routes.ROUTES,
@@ -96,6 +100,8 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
         sealer,
         errands=errands(settings, engine, intake, outbound),
         weak_limit_vnd=settings.weak_limit_vnd,
+        outbound=outbound,
+        remittance_rules=settings.remittance_rules,
     )
     background = app.state.background = Background()
     if settings.work_in_server:

@@ -172,6 +172,13 @@ class BookNotCovered(Refusal):
     title_vi, title_en = "Không có quyền với sổ của đơn vị thu", "The book is not covered"
 
 
+class BookNotNamed(Refusal):
+    """Your key or account covers several books: say by `book_id` which one is meant."""
+
+    status, code = 422, "book-not-named"
+    title_vi, title_en = "Chưa nêu sổ của đơn vị thu", "The book is not named"
+
+
 # ---------------------------------------------------------------- fees
 
 

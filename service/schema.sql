@@ -403,6 +403,54 @@ CREATE TABLE service.data_key (
 
 COMMENT ON TABLE service.data_key IS 'state: the data key of a book and month; the keeper drops it, which is the erasure';
 
+-- Name: decision; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.decision (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    amount_vnd bigint NOT NULL,
+    maker text NOT NULL,
+    approvals_needed smallint NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    status text DEFAULT 'proposed'::text NOT NULL,
+    approvals smallint DEFAULT 0 NOT NULL,
+    decided_at timestamp with time zone,
+    CONSTRAINT decision_amount_vnd_check CHECK ((amount_vnd > 0)),
+    CONSTRAINT decision_approvals_needed_check CHECK (((approvals_needed >= 1) AND (approvals_needed <= 3))),
+    CONSTRAINT decision_check CHECK (((approvals >= 0) AND (approvals <= approvals_needed))),
+    CONSTRAINT decision_check1 CHECK (((status <> 'approved'::text) OR (approvals = approvals_needed))),
+    CONSTRAINT decision_check2 CHECK (((status = 'proposed'::text) = (decided_at IS NULL))),
+    CONSTRAINT decision_kind_check CHECK ((kind ~ '^[a-z_]{1,40}$'::text)),
+    CONSTRAINT decision_maker_check CHECK ((maker ~ '^staff:[0-9a-f-]{36}$'::text)),
+    CONSTRAINT decision_status_check CHECK ((status = ANY (ARRAY['proposed'::text, 'approved'::text, 'rejected'::text])))
+);
+
+-- Name: TABLE decision; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.decision IS 'state: what a person proposed; maker is a person, never a key; detail holds no personal data';
+
+-- Name: decision_vote; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.decision_vote (
+    book_id integer NOT NULL,
+    decision_id uuid NOT NULL,
+    checker text NOT NULL,
+    maker text NOT NULL,
+    verdict text NOT NULL,
+    reason text,
+    voted_at timestamp with time zone NOT NULL,
+    CONSTRAINT decision_vote_check CHECK ((maker <> checker)),
+    CONSTRAINT decision_vote_checker_check CHECK ((checker ~ '^staff:[0-9a-f-]{36}$'::text)),
+    CONSTRAINT decision_vote_verdict_check CHECK ((verdict = ANY (ARRAY['approved'::text, 'rejected'::text])))
+);
+
+-- Name: TABLE decision_vote; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.decision_vote IS 'fact: what another person said to it; each once, and never the maker (invariant 7)';
+
 -- Name: event; Type: TABLE; Schema: service; Owner: -
 
 CREATE TABLE service.event (
@@ -502,6 +550,28 @@ CREATE TABLE service.installation (
 
 COMMENT ON TABLE service.installation IS 'fact: who created this database; demo and simulate refuse any that the demo did not create';
 
+-- Name: item_split; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.item_split (
+    book_id integer NOT NULL,
+    remittance_id uuid NOT NULL,
+    item_id uuid NOT NULL,
+    notice_id uuid NOT NULL,
+    retained_vnd bigint NOT NULL,
+    budget_vnd bigint NOT NULL,
+    back_retained_vnd bigint DEFAULT 0 NOT NULL,
+    back_budget_vnd bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT item_split_budget_vnd_check CHECK ((budget_vnd >= 0)),
+    CONSTRAINT item_split_check CHECK (((retained_vnd + budget_vnd) > 0)),
+    CONSTRAINT item_split_check1 CHECK (((back_retained_vnd >= 0) AND (back_retained_vnd <= retained_vnd))),
+    CONSTRAINT item_split_check2 CHECK (((back_budget_vnd >= 0) AND (back_budget_vnd <= budget_vnd))),
+    CONSTRAINT item_split_retained_vnd_check CHECK ((retained_vnd >= 0))
+);
+
+-- Name: TABLE item_split; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.item_split IS 'fact with two counters: what of an item a remittance took apart, and what of that was given back';
+
 -- Name: merchant; Type: TABLE; Schema: service; Owner: -
 
 CREATE TABLE service.merchant (
@@ -552,9 +622,15 @@ CREATE TABLE service.money_state (
     clearing_vnd bigint DEFAULT 0 NOT NULL,
     version integer DEFAULT 1 NOT NULL,
     payout_vnd bigint DEFAULT 0 NOT NULL,
+    refund_vnd bigint DEFAULT 0 NOT NULL,
+    fee_refund_vnd bigint DEFAULT 0 NOT NULL,
+    remitted_vnd bigint DEFAULT 0 NOT NULL,
     CONSTRAINT money_state_amount_vnd_check CHECK ((amount_vnd > 0)),
     CONSTRAINT money_state_check CHECK (((allocated_vnd >= 0) AND (suspense_vnd >= 0) AND (held_vnd >= 0) AND (unexplained_vnd >= 0) AND (reversed_vnd >= 0) AND (payout_vnd >= 0))),
-    CONSTRAINT money_state_check1 CHECK (((((((allocated_vnd + suspense_vnd) + held_vnd) + unexplained_vnd) + reversed_vnd) + payout_vnd) = amount_vnd))
+    CONSTRAINT money_state_fee_refunds CHECK (((fee_refund_vnd >= 0) AND (fee_refund_vnd <= allocated_vnd))),
+    CONSTRAINT money_state_refund_vnd_check CHECK ((refund_vnd >= 0)),
+    CONSTRAINT money_state_remitted_vnd_check CHECK ((remitted_vnd >= 0)),
+    CONSTRAINT money_state_whole CHECK (((((((((allocated_vnd + suspense_vnd) + held_vnd) + unexplained_vnd) + reversed_vnd) + payout_vnd) + refund_vnd) + remitted_vnd) = amount_vnd))
 );
 
 -- Name: TABLE money_state; Type: COMMENT; Schema: service; Owner: -
@@ -564,6 +640,18 @@ COMMENT ON TABLE service.money_state IS 'state: where a movement stands: 1383, 3
 -- Name: COLUMN money_state.payout_vnd; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON COLUMN service.money_state.payout_vnd IS 'what of a bank credit is the payout of a provider''s batches';
+
+-- Name: COLUMN money_state.refund_vnd; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.money_state.refund_vnd IS 'incoming: what left 3380 and 3381 for 3382; outgoing: the refund on 3382 that it paid';
+
+-- Name: COLUMN money_state.fee_refund_vnd; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.money_state.fee_refund_vnd IS 'what of allocated_vnd is given back by decision; allocated_vnd stays gross';
+
+-- Name: COLUMN money_state.remitted_vnd; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.money_state.remitted_vnd IS 'outgoing: what of it went to the Treasury for a remittance';
 
 -- Name: movement; Type: TABLE; Schema: service; Owner: -
 
@@ -884,6 +972,205 @@ CREATE TABLE service.question (
 -- Name: TABLE question; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.question IS 'state: a payment request at a provider that can be asked; request_id and the lease are written before anything is sent';
+
+-- Name: recognition; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.recognition (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    until date NOT NULL,
+    amount_vnd bigint NOT NULL,
+    status text DEFAULT 'proposed'::text NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT recognition_amount_vnd_check CHECK ((amount_vnd > 0)),
+    CONSTRAINT recognition_status_check CHECK ((status = ANY (ARRAY['proposed'::text, 'rejected'::text, 'approved'::text])))
+);
+
+-- Name: TABLE recognition; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.recognition IS 'state: retained shares that become revenue at the end of a period (3370 to 5140)';
+
+-- Name: refund; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.refund (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    movement_id uuid NOT NULL,
+    notice_book_id integer,
+    notice_id uuid,
+    item_id uuid,
+    over_notice boolean DEFAULT false NOT NULL,
+    amount_vnd bigint NOT NULL,
+    reason text NOT NULL,
+    note text,
+    payee_sealed bytea,
+    by_transfer boolean DEFAULT false NOT NULL,
+    reference text NOT NULL,
+    asked_by text NOT NULL,
+    status text NOT NULL,
+    decision_id uuid,
+    asked_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT refund_amount_vnd_check CHECK ((amount_vnd > 0)),
+    CONSTRAINT refund_check CHECK (((kind <> 'fee'::text) OR (notice_id IS NOT NULL))),
+    CONSTRAINT refund_check1 CHECK (((notice_id IS NULL) = (notice_book_id IS NULL))),
+    CONSTRAINT refund_check2 CHECK (((status = ANY (ARRAY['asked'::text, 'rejected'::text])) OR (decision_id IS NOT NULL))),
+    CONSTRAINT refund_kind_check CHECK ((kind = ANY (ARRAY['held'::text, 'suspense'::text, 'fee'::text]))),
+    CONSTRAINT refund_status_check CHECK ((status = ANY (ARRAY['asked'::text, 'proposed'::text, 'rejected'::text, 'approved'::text, 'sending'::text, 'unknown'::text, 'processing'::text, 'paid'::text, 'failed'::text])))
+);
+
+-- Name: TABLE refund; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.refund IS 'state: money to be given back, from the wish to the end; in the book where the money came in';
+
+-- Name: refund_item; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.refund_item (
+    book_id integer NOT NULL,
+    refund_id uuid NOT NULL,
+    part smallint NOT NULL,
+    "position" smallint NOT NULL,
+    undone boolean NOT NULL,
+    notice_id uuid NOT NULL,
+    item_id uuid NOT NULL,
+    movement_id uuid NOT NULL,
+    account text NOT NULL,
+    split_id uuid,
+    amount_vnd bigint NOT NULL,
+    CONSTRAINT refund_item_account_check CHECK ((account = ANY (ARRAY['3373'::text, '3370'::text, '5140'::text, '3332'::text, '1388'::text]))),
+    CONSTRAINT refund_item_amount_vnd_check CHECK ((amount_vnd <> 0)),
+    CONSTRAINT refund_item_check CHECK (((amount_vnd < 0) = undone)),
+    CONSTRAINT refund_item_check1 CHECK (((account = '3373'::text) = (split_id IS NULL)))
+);
+
+-- Name: TABLE refund_item; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.refund_item IS 'fact: which fee item is given back, and from which account; a negative row undoes one; in the book of the notice';
+
+-- Name: refund_part; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.refund_part (
+    book_id integer NOT NULL,
+    refund_id uuid NOT NULL,
+    part smallint NOT NULL,
+    movement_id uuid NOT NULL,
+    route text NOT NULL,
+    amount_vnd bigint NOT NULL,
+    payable_vnd bigint NOT NULL,
+    status text NOT NULL,
+    merchant_id integer,
+    provider text,
+    order_code text,
+    transaction_no text,
+    ordered_at timestamp with time zone,
+    request_id text,
+    whole boolean DEFAULT false NOT NULL,
+    asked_by text,
+    first_sent_at timestamp with time zone,
+    sends smallint DEFAULT 0 NOT NULL,
+    asks smallint DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone,
+    leased_until timestamp with time zone,
+    refund_no text,
+    paid_by uuid,
+    treasury_no text,
+    treasury_on date,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT refund_part_amount_vnd_check CHECK ((amount_vnd > 0)),
+    CONSTRAINT refund_part_check CHECK ((payable_vnd =
+CASE
+    WHEN (status = ANY (ARRAY['paid'::text, 'failed'::text])) THEN (0)::bigint
+    ELSE amount_vnd
+END)),
+    CONSTRAINT refund_part_check1 CHECK (((route = 'provider'::text) = (request_id IS NOT NULL))),
+    CONSTRAINT refund_part_check2 CHECK (((route = 'provider'::text) OR (status = ANY (ARRAY['approved'::text, 'paid'::text, 'failed'::text])))),
+    CONSTRAINT refund_part_part_check CHECK ((part > 0)),
+    CONSTRAINT refund_part_route_check CHECK ((route = ANY (ARRAY['provider'::text, 'transfer'::text, 'treasury'::text]))),
+    CONSTRAINT refund_part_status_check CHECK ((status = ANY (ARRAY['approved'::text, 'sending'::text, 'unknown'::text, 'processing'::text, 'paid'::text, 'failed'::text])))
+);
+
+-- Name: TABLE refund_part; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.refund_part IS 'state: one way by which a refund goes; payable_vnd is what of it stands on 3382';
+
+-- Name: refund_step; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.refund_step (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    refund_id uuid NOT NULL,
+    part smallint,
+    step text NOT NULL,
+    detail text,
+    actor text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT refund_step_step_check CHECK ((step = ANY (ARRAY['asked'::text, 'proposed'::text, 'approved'::text, 'rejected'::text, 'sent'::text, 'unsent'::text, 'no_answer'::text, 'answered'::text, 'asked_provider'::text, 'unheard'::text, 'paid'::text, 'returned'::text, 'failed'::text, 'gave_up'::text, 'recorded'::text])))
+);
+
+-- Name: TABLE refund_step; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.refund_step IS 'fact: what was done about a refund and what was answered; no personal data';
+
+-- Name: remittance; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.remittance (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    rule text NOT NULL,
+    until date NOT NULL,
+    due_on date NOT NULL,
+    way text NOT NULL,
+    reference text NOT NULL,
+    item_count bigint NOT NULL,
+    split_vnd bigint NOT NULL,
+    retained_vnd bigint NOT NULL,
+    budget_vnd bigint NOT NULL,
+    swept_vnd bigint DEFAULT 0 NOT NULL,
+    status text DEFAULT 'proposed'::text NOT NULL,
+    paid_by uuid,
+    slip_no text,
+    slip_on date,
+    arrived_on date,
+    remitted_on date,
+    recognition_id uuid,
+    proposed_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT remittance_budget_vnd_check CHECK ((budget_vnd >= 0)),
+    CONSTRAINT remittance_check CHECK ((split_vnd = (retained_vnd + budget_vnd))),
+    CONSTRAINT remittance_item_count_check CHECK ((item_count > 0)),
+    CONSTRAINT remittance_retained_vnd_check CHECK ((retained_vnd >= 0)),
+    CONSTRAINT remittance_rule_check CHECK ((rule = ANY (ARRAY['monthly'::text, 'weekly'::text]))),
+    CONSTRAINT remittance_split_vnd_check CHECK ((split_vnd > 0)),
+    CONSTRAINT remittance_status_check CHECK ((status = ANY (ARRAY['proposed'::text, 'rejected'::text, 'approved'::text, 'swept'::text, 'arrived'::text, 'remitted'::text]))),
+    CONSTRAINT remittance_way_check CHECK ((way = ANY (ARRAY['direct'::text, 'treasury'::text])))
+);
+
+-- Name: TABLE remittance; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.remittance IS 'state: the fees of a book up to a day, taken apart and brought to the budget';
+
+-- Name: remittance_line; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.remittance_line (
+    book_id integer NOT NULL,
+    remittance_id uuid NOT NULL,
+    code text NOT NULL,
+    budget_subsection text NOT NULL,
+    retained_percent smallint NOT NULL,
+    item_count bigint NOT NULL,
+    retained_vnd bigint NOT NULL,
+    budget_vnd bigint NOT NULL,
+    back_vnd bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT remittance_line_budget_vnd_check CHECK ((budget_vnd >= 0)),
+    CONSTRAINT remittance_line_check CHECK (((back_vnd >= 0) AND (back_vnd <= budget_vnd))),
+    CONSTRAINT remittance_line_retained_vnd_check CHECK ((retained_vnd >= 0))
+);
+
+-- Name: TABLE remittance_line; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.remittance_line IS 'fact with a counter: a remittance by fee, budget subsection (empty: none) and retained share; back_vnd is what of the budget''s share was refunded before it was remitted';
 
 -- Name: run; Type: TABLE; Schema: service; Owner: -
 
@@ -1366,6 +1653,21 @@ ALTER TABLE ONLY service.counter_receipt
 ALTER TABLE ONLY service.data_key
     ADD CONSTRAINT data_key_pkey PRIMARY KEY (book_id, month);
 
+-- Name: decision decision_book_id_id_maker_key; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.decision
+    ADD CONSTRAINT decision_book_id_id_maker_key UNIQUE (book_id, id, maker);
+
+-- Name: decision decision_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.decision
+    ADD CONSTRAINT decision_pkey PRIMARY KEY (book_id, id);
+
+-- Name: decision_vote decision_vote_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.decision_vote
+    ADD CONSTRAINT decision_vote_pkey PRIMARY KEY (book_id, decision_id, checker);
+
 -- Name: event event_book_id_merchant_id_scope_provider_txn_status_amount__key; Type: CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.event
@@ -1395,6 +1697,11 @@ ALTER TABLE ONLY service.idempotency
 
 ALTER TABLE ONLY service.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (id);
+
+-- Name: item_split item_split_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.item_split
+    ADD CONSTRAINT item_split_pkey PRIMARY KEY (book_id, remittance_id, item_id);
 
 -- Name: merchant merchant_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
@@ -1495,6 +1802,41 @@ ALTER TABLE ONLY service.question
 
 ALTER TABLE ONLY service.question
     ADD CONSTRAINT question_pkey PRIMARY KEY (book_id, reference);
+
+-- Name: recognition recognition_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.recognition
+    ADD CONSTRAINT recognition_pkey PRIMARY KEY (book_id, id);
+
+-- Name: refund_item refund_item_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.refund_item
+    ADD CONSTRAINT refund_item_pkey PRIMARY KEY (book_id, refund_id, part, "position", undone);
+
+-- Name: refund_part refund_part_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.refund_part
+    ADD CONSTRAINT refund_part_pkey PRIMARY KEY (book_id, refund_id, part);
+
+-- Name: refund refund_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.refund
+    ADD CONSTRAINT refund_pkey PRIMARY KEY (book_id, id);
+
+-- Name: refund_step refund_step_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.refund_step
+    ADD CONSTRAINT refund_step_pkey PRIMARY KEY (book_id, id);
+
+-- Name: remittance_line remittance_line_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.remittance_line
+    ADD CONSTRAINT remittance_line_pkey PRIMARY KEY (book_id, remittance_id, code, budget_subsection, retained_percent);
+
+-- Name: remittance remittance_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.remittance
+    ADD CONSTRAINT remittance_pkey PRIMARY KEY (book_id, id);
 
 -- Name: run run_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
@@ -1661,6 +2003,14 @@ CREATE INDEX claim_of_match ON service.claim USING btree (book_id, match_id);
 
 CREATE INDEX counter_receipt_of_notice ON service.counter_receipt USING btree (book_id, notice_id);
 
+-- Name: decision_live; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX decision_live ON service.decision USING btree (book_id, kind, subject_id) WHERE (status = 'proposed'::text);
+
+-- Name: decision_of_subject; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX decision_of_subject ON service.decision USING btree (book_id, subject_id, id);
+
 -- Name: event_of_order; Type: INDEX; Schema: service; Owner: -
 
 CREATE INDEX event_of_order ON service.event USING btree (book_id, reference) WHERE (reference IS NOT NULL);
@@ -1668,6 +2018,10 @@ CREATE INDEX event_of_order ON service.event USING btree (book_id, reference) WH
 -- Name: idempotency_by_age; Type: INDEX; Schema: service; Owner: -
 
 CREATE INDEX idempotency_by_age ON service.idempotency USING btree (created_at);
+
+-- Name: item_split_of_item; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX item_split_of_item ON service.item_split USING btree (book_id, notice_id, item_id);
 
 -- Name: money_in_clearing; Type: INDEX; Schema: service; Owner: -
 
@@ -1744,6 +2098,66 @@ CREATE UNIQUE INDEX quarantine_stuck_once ON service.quarantine USING btree (boo
 -- Name: question_due; Type: INDEX; Schema: service; Owner: -
 
 CREATE INDEX question_due ON service.question USING btree (provider, next_at, book_id, reference) WHERE (state = 'waiting'::text);
+
+-- Name: recognition_proposed; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX recognition_proposed ON service.recognition USING btree (book_id) WHERE (status = 'proposed'::text);
+
+-- Name: refund_by_reference; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX refund_by_reference ON service.refund USING btree (book_id, reference);
+
+-- Name: refund_by_status; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_by_status ON service.refund USING btree (book_id, status, id);
+
+-- Name: refund_item_of_notice; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_item_of_notice ON service.refund_item USING btree (book_id, notice_id);
+
+-- Name: refund_of_movement; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_of_movement ON service.refund USING btree (book_id, movement_id, id);
+
+-- Name: refund_of_notice; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_of_notice ON service.refund USING btree (notice_id) WHERE (notice_id IS NOT NULL);
+
+-- Name: refund_part_due; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_part_due ON service.refund_part USING btree (next_at) WHERE ((route = 'provider'::text) AND (status = ANY (ARRAY['approved'::text, 'sending'::text, 'unknown'::text, 'processing'::text])));
+
+-- Name: refund_part_of_movement; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_part_of_movement ON service.refund_part USING btree (book_id, movement_id);
+
+-- Name: refund_part_of_order; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_part_of_order ON service.refund_part USING btree (book_id, merchant_id, order_code) WHERE (route = 'provider'::text);
+
+-- Name: refund_request_once; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX refund_request_once ON service.refund_part USING btree (book_id, request_id) WHERE (request_id IS NOT NULL);
+
+-- Name: refund_step_of_refund; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX refund_step_of_refund ON service.refund_step USING btree (book_id, refund_id, id);
+
+-- Name: refund_under_way_once; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX refund_under_way_once ON service.refund_part USING btree (book_id, merchant_id, order_code) WHERE (status = ANY (ARRAY['sending'::text, 'unknown'::text, 'processing'::text]));
+
+-- Name: remittance_by_reference; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX remittance_by_reference ON service.remittance USING btree (book_id, reference);
+
+-- Name: remittance_by_status; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX remittance_by_status ON service.remittance USING btree (book_id, status, id);
+
+-- Name: remittance_proposed; Type: INDEX; Schema: service; Owner: -
+
+CREATE UNIQUE INDEX remittance_proposed ON service.remittance USING btree (book_id, rule) WHERE (status = 'proposed'::text);
 
 -- Name: settlement_batch_open; Type: INDEX; Schema: service; Owner: -
 
@@ -1833,6 +2247,11 @@ ALTER TABLE ONLY ledger.line
 ALTER TABLE ONLY ledger.line
     ADD CONSTRAINT line_book_id_entry_id_fkey FOREIGN KEY (book_id, entry_id) REFERENCES ledger.entry(book_id, id);
 
+-- Name: decision_vote decision_vote_book_id_decision_id_maker_fkey; Type: FK CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.decision_vote
+    ADD CONSTRAINT decision_vote_book_id_decision_id_maker_fkey FOREIGN KEY (book_id, decision_id, maker) REFERENCES service.decision(book_id, id, maker);
+
 -- Name: notice_state notice_state_book_id_notice_id_fkey; Type: FK CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.notice_state
@@ -1847,6 +2266,11 @@ ALTER TABLE ONLY service.payment_link
 
 ALTER TABLE ONLY service.question
     ADD CONSTRAINT question_book_id_reference_fkey FOREIGN KEY (book_id, reference) REFERENCES service.payment_request(book_id, reference);
+
+-- Name: refund_part refund_part_book_id_refund_id_fkey; Type: FK CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.refund_part
+    ADD CONSTRAINT refund_part_book_id_refund_id_fkey FOREIGN KEY (book_id, refund_id) REFERENCES service.refund(book_id, id);
 
 -- Name: staff_session staff_session_staff_id_fkey; Type: FK CONSTRAINT; Schema: service; Owner: -
 
@@ -1985,6 +2409,16 @@ GRANT UPDATE(wrapped) ON TABLE service.data_key TO doisoat_keeper;
 
 GRANT UPDATE(dropped_at) ON TABLE service.data_key TO doisoat_keeper;
 
+-- Name: TABLE decision; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.decision TO doisoat_app;
+GRANT SELECT ON TABLE service.decision TO doisoat_keeper;
+
+-- Name: TABLE decision_vote; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.decision_vote TO doisoat_app;
+GRANT SELECT ON TABLE service.decision_vote TO doisoat_keeper;
+
 -- Name: TABLE event; Type: ACL; Schema: service; Owner: -
 
 GRANT SELECT,INSERT ON TABLE service.event TO doisoat_app;
@@ -2009,6 +2443,19 @@ GRANT SELECT,DELETE ON TABLE service.idempotency TO doisoat_keeper;
 
 GRANT SELECT,INSERT ON TABLE service.installation TO doisoat_app;
 GRANT SELECT ON TABLE service.installation TO doisoat_keeper;
+
+-- Name: TABLE item_split; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.item_split TO doisoat_app;
+GRANT SELECT ON TABLE service.item_split TO doisoat_keeper;
+
+-- Name: COLUMN item_split.back_retained_vnd; Type: ACL; Schema: service; Owner: -
+
+GRANT UPDATE(back_retained_vnd) ON TABLE service.item_split TO doisoat_app;
+
+-- Name: COLUMN item_split.back_budget_vnd; Type: ACL; Schema: service; Owner: -
+
+GRANT UPDATE(back_budget_vnd) ON TABLE service.item_split TO doisoat_app;
 
 -- Name: TABLE merchant; Type: ACL; Schema: service; Owner: -
 
@@ -2105,6 +2552,45 @@ GRANT SELECT,DELETE ON TABLE service.quarantine TO doisoat_keeper;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE service.question TO doisoat_app;
 GRANT SELECT ON TABLE service.question TO doisoat_keeper;
+
+-- Name: TABLE recognition; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.recognition TO doisoat_app;
+GRANT SELECT ON TABLE service.recognition TO doisoat_keeper;
+
+-- Name: TABLE refund; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.refund TO doisoat_app;
+GRANT SELECT ON TABLE service.refund TO doisoat_keeper;
+
+-- Name: TABLE refund_item; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.refund_item TO doisoat_app;
+GRANT SELECT ON TABLE service.refund_item TO doisoat_keeper;
+
+-- Name: TABLE refund_part; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.refund_part TO doisoat_app;
+GRANT SELECT ON TABLE service.refund_part TO doisoat_keeper;
+
+-- Name: TABLE refund_step; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.refund_step TO doisoat_app;
+GRANT SELECT ON TABLE service.refund_step TO doisoat_keeper;
+
+-- Name: TABLE remittance; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.remittance TO doisoat_app;
+GRANT SELECT ON TABLE service.remittance TO doisoat_keeper;
+
+-- Name: TABLE remittance_line; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.remittance_line TO doisoat_app;
+GRANT SELECT ON TABLE service.remittance_line TO doisoat_keeper;
+
+-- Name: COLUMN remittance_line.back_vnd; Type: ACL; Schema: service; Owner: -
+
+GRANT UPDATE(back_vnd) ON TABLE service.remittance_line TO doisoat_app;
 
 -- Name: TABLE run; Type: ACL; Schema: service; Owner: -
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -28,6 +29,8 @@ from service.intake.intake import Intake
 from service.outbound import Outbound
 from service.outbox.relay import EVENTS_PER_TURN
 from service.reconciliation import leftovers
+from service.refunds import sending
+from service.remittance import calendar, lateness
 from service.sealing import Sealer
 from service.settings import WEAK_LIMIT_VND, Settings
 from service.web import idempotency
@@ -109,12 +112,16 @@ class Worker:
         *,
         errands: Sequence[Task] = (),
         weak_limit_vnd: int = WEAK_LIMIT_VND,
+        outbound: Outbound | None = None,
+        remittance_rules: Path | None = None,
     ) -> None:
         self._errands = tuple(errands)
         self._weak_limit_vnd = weak_limit_vnd
         self._engine = engine
         self._sealer = sealer
         self._clock = clock
+        self._outbound = outbound
+        self._remittance_rules = remittance_rules or calendar.FILE
         self._stop = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
 
@@ -127,6 +134,8 @@ class Worker:
             Task(name="sum books", every_s=CHECKPOINT_EVERY_S, do=self.checkpoint),
             Task(name="forget answers", every_s=PURGE_EVERY_S, do=self.purge),
             Task(name="take up leftovers", every_s=leftovers.EVERY_S, do=self.take_up),
+            Task(name="refund", every_s=sending.EVERY_S, do=self.refund),
+            Task(name="look for late remittances", every_s=lateness.EVERY_S, do=self.late),
             Task(name="tell overdue", every_s=leftovers.OVERDUE_EVERY_S, do=self.tell_overdue),
             Task(name="try stuck calls", every_s=replaying.STUCK_EVERY_S, do=self.try_stuck),
             Task(name="forget calls", every_s=replaying.FORGET_EVERY_S, do=self.forget_calls),
@@ -205,6 +214,18 @@ class Worker:
             async with self._engine.begin() as connection:
                 summed += await days.checkpoint(connection, book_id) is not None
         return summed
+
+    async def refund(self) -> int:
+        """Tell providers to give back what was approved, or ask what became of it; how many."""
+        if self._outbound is None:
+            return 0
+        sender = sending.Sender(self._engine, self._sealer, self._outbound, self._clock)
+        return await sender.work()
+
+    async def late(self) -> int:
+        """Open and end cases of fees that should be with the budget; how many are late."""
+        rules = calendar.rules(self._remittance_rules)
+        return await lateness.look(self._engine, rules, self._clock())
 
     async def take_up(self) -> int:
         """Finish imports and runs that a killed process left; how many."""

@@ -25,6 +25,13 @@ Scope: TypeAlias = Literal[
     "unmatched:read",
     "unmatched:propose",
     "unmatched:decide",
+    "refunds:read",
+    "refunds:ask",
+    "refunds:propose",
+    "refunds:decide",
+    "remittances:read",
+    "remittances:propose",
+    "remittances:decide",
     "days:read",
     "days:close",
     "audit:read",
@@ -40,6 +47,10 @@ STAFF_ONLY: Final[frozenset[Scope]] = frozenset(
     {
         "unmatched:propose",
         "unmatched:decide",
+        "refunds:propose",
+        "refunds:decide",
+        "remittances:propose",
+        "remittances:decide",
         "days:close",
         "audit:read",
         "access:manage",
@@ -61,6 +72,8 @@ READS: Final[frozenset[Scope]] = frozenset(
         "settlements:read",
         "runs:read",
         "unmatched:read",
+        "refunds:read",
+        "remittances:read",
         "days:read",
     }
 )
@@ -68,8 +81,16 @@ READS: Final[frozenset[Scope]] = frozenset(
 ROLE_SCOPES: Final[dict[Role, frozenset[Scope]]] = {
     "viewer": READS,
     "maker": READS
-    | {"statements:write", "settlements:write", "runs:write", "counter:write", "unmatched:propose"},
-    "checker": READS | {"unmatched:decide", "days:close"},
+    | {
+        "statements:write",
+        "settlements:write",
+        "runs:write",
+        "counter:write",
+        "unmatched:propose",
+        "refunds:propose",
+        "remittances:propose",
+    },
+    "checker": READS | {"unmatched:decide", "refunds:decide", "remittances:decide", "days:close"},
     "admin": READS | {"access:manage"},
     "auditor": READS | {"audit:read"},
 }

@@ -11,7 +11,7 @@ from service.settings import Settings
 
 @click.command("work")
 def command() -> None:
-    """Place events, turn days, sum books, ask providers, forget old answers; until SIGTERM."""
+    """Place events, turn days, sum books, ask, refund, forget old answers; until SIGTERM."""
     with place() as settings:
         asyncio.run(run(settings))
 
@@ -37,6 +37,8 @@ async def run(settings: Settings) -> None:
                 sealer,
                 errands=errands(settings, engine, intake, outbound),
                 weak_limit_vnd=settings.weak_limit_vnd,
+                outbound=outbound,
+                remittance_rules=settings.remittance_rules,
             )
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()

@@ -52,6 +52,8 @@ EVENTS: Final[Mapping[EventType, str]] = MappingProxyType(
         "fee_notice.paid": "nothing is left to pay",
         "fee_notice.overpaid": "reserved for a later decision by people",
         "fee_notice.reopened": "a payment was reversed; it is owed again",
+        "fee_notice.refunded": "money was given back: a fee by decision, or what was held",
+        "fee_notice.refund_returned": "a refund came back from the payer's bank; it is owed again",
     }
 )
 

@@ -263,7 +263,8 @@ def _feed_sighting(
         external_id=common.transaction,
         traces=found.traces,
         known_as=evidence.trace(known_as) if known_as else None,
-        reference=(order or found.reference) if incoming else None,
+        # Outgoing money may name a refund or a remittance of ours.
+        reference=order or found.reference if incoming else found.reference,
         bank_account_id=account_id,
         merchant=name,
         merchant_id=merchant.id,

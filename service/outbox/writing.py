@@ -18,6 +18,8 @@ EventType: TypeAlias = Literal[
     "fee_notice.paid",
     "fee_notice.overpaid",
     "fee_notice.reopened",
+    "fee_notice.refunded",
+    "fee_notice.refund_returned",
 ]
 
 

@@ -8,7 +8,6 @@ It never commits: whoever calls answers "done" only after COMMIT returned.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
-from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from ledger import accounts
 from ledger.entries import OpenDay
-from service.payments import joining, loading, outcomes, writing
+from service.payments import dues, finding, joining, loading, outcomes, writing
 from service.payments.effects import Effects
 from service.payments.entries import Booking, dimensions, money_account
 from service.payments.loading import TraceKey
@@ -24,10 +23,8 @@ from service.payments.outcomes import Decision
 from service.payments.sightings import (
     Became,
     Booked,
-    Case,
     FieldVerdict,
     Sighting,
-    SubjectKind,
 )
 from service.payments.state import Movement, Seen, World
 
@@ -131,11 +128,19 @@ def _new(sighting: Sighting, world: World, effects: Effects, now: datetime) -> B
     booking = Booking(movement.entry_id, dimensions(sighting), movement, effects)
     if sighting.direction == "out":
         became = _money_out(sighting, movement, booking, world)
+    elif (back := dues.comes_back(sighting, world)) is not None:
+        lines = [booking.line(money_account(sighting), accounts.SUSPENSE, sighting.amount_vnd)]
+        booking.finish(movement.book_id, f"movement:{movement.id}", "money_in", lines)
+        dues.come_back(sighting, back, movement, world, effects)
+        effects.cases.append(
+            finding.about(sighting, "REFUND_RETURNED", subject_kind="refund", subject_id=back.id)
+        )
+        became = Became.KEPT
     else:
         decision = outcomes.decide(sighting, sighting.amount_vnd, world)
         lines = booking.place(movement, decision, money_account(sighting))
         booking.finish(movement.book_id, f"movement:{movement.id}", "money_in", lines)
-        _case(sighting, movement, decision, effects)
+        finding.of_decision(sighting, movement, decision, effects)
         became = decision.became
     if money_account(sighting) == accounts.CLEARING:
         sign = 1 if sighting.direction == "in" else -1
@@ -153,7 +158,16 @@ def _money_out(sighting: Sighting, movement: Movement, booking: Booking, world: 
     """Outgoing money: the reversal of the one credit it names, or unexplained on 1380."""
     money = money_account(sighting)
     original = _reversed_credit(sighting, world)
+    due = dues.pays(sighting, world) if original is None and not sighting.weak else None
+    if due is not None:
+        lines = [booking.line(accounts.OUTGOING_UNEXPLAINED, money, sighting.amount_vnd)]
+        booking.finish(movement.book_id, f"movement:{movement.id}", "money_out", lines)
+        dues.pay(sighting, due, movement, world, booking.effects)
+        booking.effects.resolve(due.book_id, due.id, "paid")
+        return Became.KEPT
+    told: tuple[FieldVerdict, ...] = ()
     if original is None or sighting.weak:
+        told = dues.fields(sighting, world)
         movement.unexplained_vnd = sighting.amount_vnd
         lines = [booking.line(accounts.OUTGOING_UNEXPLAINED, money, sighting.amount_vnd)]
         unknown = sighting.reason or "OUT_OF_SCOPE"
@@ -166,7 +180,9 @@ def _money_out(sighting: Sighting, movement: Movement, booking: Booking, world: 
             kind, reason = "payment_reversed", "PAYMENT_REVERSED"
     booking.finish(movement.book_id, f"movement:{movement.id}", kind, lines)
     booking.effects.cases.append(
-        _sighting_case(sighting, reason, subject_kind="movement", subject_id=movement.id)
+        finding.about(
+            sighting, reason, subject_kind="movement", subject_id=movement.id, fields=told
+        )
     )
     return Became.KEPT
 
@@ -179,6 +195,7 @@ def _reversed_credit(sighting: Sighting, world: World) -> Movement | None:
         for movement in like
         if movement.traces.intersection(sighting.traces)
         and not movement.reversed_vnd
+        and not movement.fee_refund_vnd  # given back already
         # A group knows more movements than its members would have looked at.
         and any(
             -loading.DAYS_AROUND <= sighting.happened_on - seen.happened_on <= loading.REVERSAL_DAYS
@@ -197,6 +214,12 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
     """Another window tells of known money: settle it at the bank, explain it if it waited."""
     became = Became.ATTACHED
     waits = movement.awaits_proof and bool(movement.suspense_vnd)
+    due = dues.pays(sighting, world) if movement.unexplained_vnd else None
+    if due is not None:
+        # The window before did not tell the reference.
+        effects.resolve(movement.book_id, movement.id, "paid")
+        effects.resolve(due.book_id, due.id, "paid")
+        dues.pay(sighting, due, movement, world, effects)
     if sighting.view == "statement":
         _seen_at_the_bank(sighting, movement, effects)
     if movement.direction == "in" and (waits or sighting.view != "statement"):
@@ -205,7 +228,7 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
         contradicts = contradicts or _names_another(sighting, movement, world)
         held = sighting.held_by_provider and not sighting.overtaken
         if contradicts or (held and movement.allocated_vnd):
-            effects.cases.append(_contested(sighting, movement))
+            effects.cases.append(finding.contested(sighting, movement))
         elif waits and not sighting.weak:
             became = _explain(_agreeing(sighting, movement), movement, world, effects)
             if sighting.view == "statement" and became is not Became.ALLOCATED:
@@ -275,7 +298,7 @@ def _explain(sighting: Sighting, movement: Movement, world: World, effects: Effe
     if decision.suspense_vnd and decision.reason in UNEXPLAINING:
         return decision.became
     effects.resolve(movement.book_id, movement.id, "explained")
-    _case(sighting, movement, decision, effects)
+    finding.of_decision(sighting, movement, decision, effects)
     if not decision.suspense_vnd:
         reclassify(
             Booking(uuid7(), dimensions(sighting), movement, effects),
@@ -326,7 +349,7 @@ def _unsure(sighting: Sighting, effects: Effects) -> Booked:
     if sighting.view == "statement":
         booking = Booking(uuid7(), dimensions(sighting), None, effects)
         _to_the_bank(sighting, booking, "unsure")
-    effects.cases.append(_sighting_case(sighting, "SAME_MOVEMENT_UNSURE"))
+    effects.cases.append(finding.about(sighting, "SAME_MOVEMENT_UNSURE"))
     return Booked(
         sighting_id=sighting.id, became=Became.UNSURE, movement_id=None, new_movement=False
     )
@@ -336,7 +359,7 @@ def _other_amount(sighting: Sighting, movement: Movement, world: World, effects:
     """One transaction, two amounts: the first is booked, the second is for a person."""
     request = world.requests.get(sighting.reference) if sighting.reference else None
     differs = request is not None and request.amount_vnd != sighting.amount_vnd
-    effects.cases.append(_contested(sighting, movement))
+    effects.cases.append(finding.contested(sighting, movement))
     return Booked(
         sighting_id=sighting.id,
         became=Became.AMOUNT_DIFFERS if differs else Became.KEPT,
@@ -352,62 +375,4 @@ def _seen(sighting: Sighting, *, weak: bool = False) -> Seen:
         reference=sighting.reference,
         happened_on=sighting.happened_on,
         weak_at=sighting.happened_at if weak else None,
-    )
-
-
-def _case(sighting: Sighting, movement: Movement, decision: Decision, effects: Effects) -> None:
-    if decision.reason is None:
-        return
-    amount_vnd = decision.suspense_vnd or decision.held_vnd or sighting.amount_vnd
-    effects.cases.append(
-        Case(
-            book_id=sighting.book_id,
-            subject_kind="movement",
-            subject_id=movement.id,
-            side=sighting.side,
-            reason=decision.reason,
-            provider=sighting.provider,
-            external_id=sighting.external_id,
-            amount_vnd=amount_vnd,
-            happened_at=sighting.happened_at,
-            fields=(*decision.fields, *sighting.fields),
-            candidates=decision.candidates,
-        )
-    )
-
-
-def _contested(sighting: Sighting, movement: Movement) -> Case:
-    field = FieldVerdict(
-        name="amount_vnd",
-        expected=movement.amount_vnd,
-        found=sighting.amount_vnd,
-        verdict="equal" if movement.amount_vnd == sighting.amount_vnd else "differs",
-    )
-    return _sighting_case(sighting, "CONTESTED", fields=(field,))
-
-
-def _sighting_case(
-    sighting: Sighting,
-    reason: str,
-    *,
-    subject_kind: SubjectKind | None = None,
-    subject_id: UUID | None = None,
-    fields: tuple[FieldVerdict, ...] = (),
-) -> Case:
-    """A case about the sighting itself, or about `subject_id`."""
-    files: dict[str, SubjectKind] = {
-        "statement": "statement_line",
-        "settlement": "settlement_line",
-    }
-    return Case(
-        book_id=sighting.book_id,
-        subject_kind=subject_kind or files.get(sighting.view, "event"),
-        subject_id=subject_id or sighting.id,
-        side=sighting.side,
-        reason=reason,
-        provider=sighting.provider,
-        external_id=sighting.external_id,
-        amount_vnd=sighting.amount_vnd,
-        happened_at=sighting.happened_at,
-        fields=(*fields, *sighting.fields),
     )

@@ -1,7 +1,7 @@
 """What a group decided and is still to be written. Decides nothing and knows no SQL."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from ledger.entries import Entry
 from service.outbox import OutboxEvent
 from service.payments.sightings import Booked, Case, Sighting
-from service.payments.state import Movement, Notice
+from service.payments.state import Due, Movement, Notice
 
 
 class Allocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +66,8 @@ class Effects:
     allocations: list[Allocation] = field(default_factory=list)
     undone: list[tuple[int, UUID, UUID]] = field(default_factory=list)
     """Book, movement and entry of allocations to be undone whole."""
+    dues: list[tuple[Due, Movement, date]] = field(default_factory=list)
+    """What a transfer paid, or brought back, and when."""
     cases: list[Case] = field(default_factory=list)
     resolved: list[tuple[int, UUID, str, int]] = field(default_factory=list)
     """Book, subject, how its live cases ended, and how many of `cases` were opened before."""
@@ -105,6 +107,7 @@ def notice_news(notice: Notice, kind: str | None = None) -> OutboxEvent:
             "amount_vnd": notice.amount_vnd,
             "exempted_vnd": notice.exempted_vnd,
             "paid_vnd": notice.paid_vnd,
+            "refunded_vnd": notice.refunded_vnd,
             "held_vnd": notice.held_vnd,
             "outstanding_vnd": notice.outstanding_vnd,
             "settled": not notice.cancelled and not notice.outstanding_vnd,

@@ -1,8 +1,8 @@
 """Read, under lock, everything that a group of sightings may change.
 
 Locks are taken in one order by everybody: advisory locks on what could be joined, then notices in
-(book, id) order, then money states in (book, id) order, then (in the ledger) the open days. So two
-groups never wait for each other in a circle.
+(book, id) order, then money states in (book, id) order, then refunds and remittances, then (in the
+ledger) the open days. So two groups never wait for each other in a circle.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.payments import queries
+from service.payments import dues, queries
 from service.payments.sightings import Sighting
 from service.payments.state import Item, Movement, Notice, NoticeKey, Placed, Request, Seen, World
 
@@ -125,6 +125,15 @@ async def load(
             for row in await driver.fetch(queries.PLACED, *_columns(movements, 2))
             if row["notice_id"] is not None
         }
+    own = sorted(
+        {
+            (s.book_id, s.reference)
+            for s in sightings
+            if s.view in {"feed", "statement"} and s.reference and s.reference not in world.requests
+        }
+    )
+    any_due, about = await dues.named_notices(driver, own) if own else (False, set())
+    wanted |= about
     world.notices = await lock_notices(driver, wanted)
     for reference, keys in asked.items():
         request = world.requests[reference]
@@ -134,6 +143,8 @@ async def load(
     if movements:
         for movement in await lock_movements(driver, movements):
             world.add(movement)
+    if any_due:
+        await dues.load(driver, own, world)
     return world
 
 

@@ -23,6 +23,8 @@ SubjectKind: TypeAlias = Literal[
     "settlement_line",
     "settlement_batch",
     "payment_request",
+    "refund",
+    "remittance",
 ]
 Token: TypeAlias = tuple[str, str]
 """Kind and value of a code-shaped piece of a memo (`service.token`)."""

@@ -6,6 +6,7 @@ reads and changes these objects in order of arrival. No rule stands here: see `o
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 NoticeKey = tuple[int, UUID]
@@ -91,6 +92,20 @@ class Notice:
                 item.dirty = True
         self.paid_vnd -= amount_vnd
 
+    def give_back(self, amount_vnd: int, *, of_fee: bool, over_notice: bool) -> bool:
+        """Count what a refund has given back (negative: it returned); whether that changed us.
+
+        A fee given back stays paid (gross); what was held for the payer is held no longer.
+        """
+        if of_fee:
+            self.refunded_vnd += amount_vnd
+        elif over_notice:
+            self.held_vnd -= amount_vnd
+        else:
+            return False
+        self.touch()
+        return True
+
     def touch(self) -> None:
         """One more change that the one-stop must hear of."""
         self.version += 1
@@ -155,6 +170,11 @@ class Movement:
     reversed_vnd: int = 0
     clearing_vnd: int = 0
     payout_vnd: int = 0
+    refund_vnd: int = 0
+    """What left 3380 and 3381 for a refund; of outgoing money, the refund that it paid."""
+    fee_refund_vnd: int = 0
+    """What of the allocations is given back by decision; they stay gross."""
+    remitted_vnd: int = 0
     dossiers: frozenset[str] = frozenset()
     """The keys of the whole dossier codes that any window told of it."""
     seen: list[Seen] = field(default_factory=list)
@@ -174,6 +194,27 @@ class Movement:
 
 
 @dataclass(slots=True)
+class Due:
+    """Money that a unit sends by bank transfer under a reference of ours, and what waits for it.
+
+    A part of a refund (3382) or a remittance (3332, or 1131 on the way to the Treasury); `lines`
+    are (account, budget subsection, amount). `came_back` may follow once it was paid.
+    """
+
+    book_id: int
+    reference: str
+    kind: Literal["refund", "remittance"]
+    id: UUID
+    part: int
+    amount_vnd: int
+    status: Literal["waits", "paid", "none"]
+    lines: list[tuple[str, str | None, int]]
+    notice: NoticeKey | None = None
+    of_fee: bool = False
+    over_notice: bool = False
+
+
+@dataclass(slots=True)
 class World:
     """Everything a group may read or change, locked."""
 
@@ -181,6 +222,8 @@ class World:
     requests: dict[str, Request] = field(default_factory=dict)
     serves: dict[int, frozenset[int]] = field(default_factory=dict)
     """Merchant id to the books it may collect for."""
+    dues: dict[tuple[int, str], Due] = field(default_factory=dict)
+    """What a transfer with one of our own references pays, by book and reference."""
     movements: list[Movement] = field(default_factory=list)
     _like: dict[tuple[int, str, str, int], list[Movement]] = field(default_factory=dict)
     _traced: dict[tuple[int, str, str], Movement] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.entries import OpenDay
 from ledger.posting import hold_days, post
 from service import outbox
-from service.payments import cases
+from service.payments import cases, dues
 from service.payments.effects import Allocation, CallRow, Effects, EventRow
 from service.payments.loading import raw
 from service.payments.sightings import Booked, Sighting, Token
@@ -89,6 +89,9 @@ MONEY: Final[Columns[Movement]] = (
     ("reversed_vnd", "bigint", lambda row: row.reversed_vnd),
     ("clearing_vnd", "bigint", lambda row: row.clearing_vnd),
     ("payout_vnd", "bigint", lambda row: row.payout_vnd),
+    ("refund_vnd", "bigint", lambda row: row.refund_vnd),
+    ("fee_refund_vnd", "bigint", lambda row: row.fee_refund_vnd),
+    ("remitted_vnd", "bigint", lambda row: row.remitted_vnd),
 )
 
 ALLOCATION: Final[Columns[Allocation]] = (
@@ -124,6 +127,7 @@ NOTICE: Final[Columns[Notice]] = (
     ("notice_id", "uuid", lambda row: row.id),
     ("paid_vnd", "bigint", lambda row: row.paid_vnd),
     ("held_vnd", "bigint", lambda row: row.held_vnd),
+    ("refunded_vnd", "bigint", lambda row: row.refunded_vnd),
     ("version", "integer", lambda row: row.version),
 )
 
@@ -260,6 +264,7 @@ async def write(
     await driver.execute(WRITE, now, *_WRITE.arrays(rows))
     if effects.undone:
         await driver.execute(UNDO, now, *map(list, zip(*effects.undone, strict=True)))
+    await dues.write(connection, effects.dues, now)
     await _write_cases(connection, effects, now)
     await outbox.write(connection, effects.news, now)
     if effects.entries:

@@ -131,6 +131,8 @@ BOOKED_ONCE = sa.text("""
                    credit = any(cast(:money as text[])) as outward
             from ledger.line where book_id = :book_id and movement_id is not null
               and not (debit = '3380' and credit = '1388')
+              -- what a provider gives back leaves by the refund's own entry
+              and '3382' not in (debit, credit)
         ) as line
         where inward <> outward
         group by movement_id, entry_id

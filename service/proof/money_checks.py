@@ -20,23 +20,25 @@ WAITING_REASONS: Final = [
 """Reasons that intake gives to money on 3380: while such a case is live, money waits there."""
 
 # Each movement's lines on the control accounts of its own book, against its counters. Money of a
-# reversed credit left its account under the movement that reversed it: see REVERSED.
+# reversed credit left its account under the movement that reversed it: see REVERSED. What is to be
+# given back (3382, and 1388 of the budget) is open by refund: see refund_checks.
 OPEN_ITEMS = sa.text("""
     with side as (
         select movement_id, debit as account, amount_vnd from ledger.line
         where book_id = :book_id and movement_id is not null
-          and debit in ('1130', '1380', '1388', '3380', '3381', '3382')
+          and debit in ('1130', '1380', '1388', '3380', '3381')
+          and (debit <> '1388' or merchant is distinct from 'NSNN')
         union all
         select movement_id, credit, -amount_vnd from ledger.line
         where book_id = :book_id and movement_id is not null
-          and credit in ('1130', '1380', '1388', '3380', '3381', '3382')
+          and credit in ('1130', '1380', '1388', '3380', '3381')
+          and (credit <> '1388' or merchant is distinct from 'NSNN')
     ), net as (
         select movement_id, sum(amount_vnd) filter (where account = '1130') as clearing_vnd,
                sum(amount_vnd) filter (where account = '1380') as unexplained_vnd,
                sum(amount_vnd) filter (where account = '1388') as receivable_vnd,
                -sum(amount_vnd) filter (where account = '3380') as suspense_vnd,
-               -sum(amount_vnd) filter (where account = '3381') as held_vnd,
-               -sum(amount_vnd) filter (where account = '3382') as refund_vnd
+               -sum(amount_vnd) filter (where account = '3381') as held_vnd
         from side group by movement_id
     ), owed as (
         select movement_id, sum(vnd) as vnd from (
@@ -48,10 +50,10 @@ OPEN_ITEMS = sa.text("""
     )
     select 'service.money_state' as tbl,
            cast(coalesce(state.movement_id, net.movement_id) as text) as row_id,
-           format('lines: 1130 %s, 1380 %s, 3380 %s, 3381 %s, 1388 %s, 3382 %s',
+           format('lines: 1130 %s, 1380 %s, 3380 %s, 3381 %s, 1388 %s',
                   coalesce(net.clearing_vnd, 0), coalesce(net.unexplained_vnd, 0),
                   coalesce(net.suspense_vnd, 0), coalesce(net.held_vnd, 0),
-                  coalesce(net.receivable_vnd, 0), coalesce(net.refund_vnd, 0)) as expected,
+                  coalesce(net.receivable_vnd, 0)) as expected,
            case when state.movement_id is null then 'no movement of this book'
                 else format('clearing %s, unexplained %s, suspense %s, held %s, settled %s',
                             state.clearing_vnd, state.unexplained_vnd, state.suspense_vnd,
@@ -63,7 +65,6 @@ OPEN_ITEMS = sa.text("""
        or coalesce(net.clearing_vnd, 0) <> state.clearing_vnd
        or coalesce(net.unexplained_vnd, 0) <> state.unexplained_vnd
        or coalesce(net.receivable_vnd, 0) <> coalesce(owed.vnd, 0)
-       or coalesce(net.refund_vnd, 0) <> 0
        or (state.reversed_vnd = 0 and (coalesce(net.suspense_vnd, 0) <> state.suspense_vnd
                                        or coalesce(net.held_vnd, 0) <> state.held_vnd))
     order by 2 limit :limit

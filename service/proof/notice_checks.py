@@ -21,11 +21,22 @@ COUNTERS = sa.text("""
     ), ended as (
         select distinct notice_id from service.notice_change
         where book_id = :book_id and kind = 'cancellation'
+    ), returned as (
+        select refund.notice_id, sum(part.amount_vnd) filter (where refund.kind = 'fee') as fee_vnd,
+               sum(part.amount_vnd) filter (where refund.kind = 'held' and refund.over_notice)
+                   as held_vnd
+        from service.refund as refund
+        join service.refund_part as part
+          on part.book_id = refund.book_id and part.refund_id = refund.id and part.status = 'paid'
+        where refund.notice_book_id = :book_id
+        group by refund.notice_id
     ), held as (
+        -- what is being given back (3382) is held until it is gone
         select notice_id, sum(case when credit = '3381' then amount_vnd else -amount_vnd end)
                    as held_vnd
         from ledger.line
         where book_id = :book_id and notice_id is not null and '3381' in (debit, credit)
+          and '3382' not in (debit, credit)
         group by notice_id
     ), both_sides as (
         select coalesce(state.notice_id, notice.id) as notice_id, notice.id is null as orphan,
@@ -34,7 +45,9 @@ COUNTERS = sa.text("""
                    as exempted_vnd, coalesce(items.paid_vnd, 0) as paid_vnd,
                coalesce(allocated.paid_vnd, 0) as allocated_vnd,
                coalesce(waived.exempted_vnd, 0) as waived_vnd,
-               coalesce(held.held_vnd, 0) as held_vnd,
+               coalesce(held.held_vnd, 0) - coalesce(returned.held_vnd, 0) as held_vnd,
+               coalesce(returned.fee_vnd, 0) as returned_vnd,
+               state.refunded_vnd as told_refunded_vnd,
                ended.notice_id is not null and state.cancelled_at is null as revived,
                state.amount_vnd as told_amount_vnd, state.exempted_vnd as told_exempted_vnd,
                state.paid_vnd as told_paid_vnd, state.held_vnd as told_held_vnd,
@@ -45,24 +58,27 @@ COUNTERS = sa.text("""
         left join items on items.notice_id = coalesce(state.notice_id, notice.id)
         left join allocated on allocated.notice_id = coalesce(state.notice_id, notice.id)
         left join waived on waived.notice_id = coalesce(state.notice_id, notice.id)
+        left join returned on returned.notice_id = coalesce(state.notice_id, notice.id)
         left join held on held.notice_id = coalesce(state.notice_id, notice.id)
         left join ended on ended.notice_id = coalesce(state.notice_id, notice.id)
     )
     select 'service.notice_state' as tbl, cast(notice_id as text) as row_id,
            case when orphan then 'a notice'
                 when revived then 'cancelled, as a change says'
-                else format('items %s, exempted %s (decided %s), paid %s (allocated %s), held %s',
-                            amount_vnd, exempted_vnd, waived_vnd, paid_vnd, allocated_vnd, held_vnd)
+                else format('items %s, exempted %s (decided %s), paid %s (allocated %s), held %s, '
+                            'refunded %s', amount_vnd, exempted_vnd, waived_vnd, paid_vnd,
+                            allocated_vnd, held_vnd, returned_vnd)
            end as expected,
            case when orphan then 'the notice is not there'
                 when stateless then 'it has no state'
-                else format('amount %s, exempted %s, paid %s, held %s, outstanding %s',
+                else format('amount %s, exempted %s, paid %s, held %s, refunded %s, outstanding %s',
                             told_amount_vnd, told_exempted_vnd, told_paid_vnd, told_held_vnd,
-                            outstanding_vnd) end as found
+                            told_refunded_vnd, outstanding_vnd) end as found
     from both_sides
     where orphan or stateless or revived or told_amount_vnd <> amount_vnd
        or told_exempted_vnd <> exempted_vnd or exempted_vnd <> waived_vnd
        or told_paid_vnd <> paid_vnd or paid_vnd <> allocated_vnd or told_held_vnd <> held_vnd
+       or told_refunded_vnd <> returned_vnd
        or outstanding_vnd < 0
        or outstanding_vnd <> case when cancelled_at is not null then 0
               else told_amount_vnd - told_exempted_vnd - written_off_vnd - told_paid_vnd end

@@ -12,10 +12,13 @@ from ledger.proof import Finding
 from service.database import snapshot
 from service.proof import (
     asking_checks,
+    decision_checks,
     intake_checks,
     money_checks,
     notice_checks,
     other_checks,
+    refund_checks,
+    remittance_checks,
     settlement_checks,
 )
 from service.proof.checks import Check
@@ -33,6 +36,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     *other_checks.CHECKS,
     *money_checks.CHECKS,
     *settlement_checks.CHECKS,
+    *refund_checks.CHECKS,
+    *remittance_checks.CHECKS,
+    *decision_checks.CHECKS,
 )
 
 LEDGER_INVARIANTS: Final = {

@@ -9,10 +9,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
 from service.access import Principal, allow
-from service.errors import BookNotCovered, NotFound
+from service.errors import BookNotCovered, BookNotNamed, NotFound
 from service.problems import refusals
 from service.reconciliation import runs
-from service.reconciliation.errors import BookNotNamed
 from service.reconciliation.messages import NewRun, Run
 from service.strict_json import StrictJSON
 from service.web.background import background_of

@@ -1,6 +1,7 @@
-"""Refunds.
+"""Refunds, and decisions by two people.
 
-Deploy: before the code.  Locks: none.  Reversible: yes, loses it.
+Deploy: before the code.  Locks: service.money_state and service.unmatched, while checks are added.
+Reversible: yes, loses it; refused by its own checks once money was given back.
 """
 
 from pathlib import Path
@@ -20,4 +21,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it away again."""
-    op.execute("select 1")
+    for table in ("refund_item", "refund_step", "refund_part", "refund"):
+        op.execute(f"drop table service.{table}")
+    op.execute("drop table service.decision_vote")
+    op.execute("drop table service.decision")
+    op.execute("alter table service.money_state drop constraint money_state_whole")
+    op.execute("alter table service.money_state drop column refund_vnd, drop column fee_refund_vnd")
+    op.execute(
+        "alter table service.money_state add constraint money_state_check1 check (allocated_vnd"
+        " + suspense_vnd + held_vnd + unexplained_vnd + reversed_vnd + payout_vnd = amount_vnd)"
+    )
+    op.execute("delete from service.unmatched where subject_kind in ('refund', 'remittance')")

@@ -1,6 +1,7 @@
-"""Remittance.
+"""Remittance: the split of fees, and their way to the budget.
 
-Deploy: before the code.  Locks: none.  Reversible: yes, loses it.
+Deploy: before the code.  Locks: service.money_state, while a check is added.
+Reversible: yes, loses it; refused by its own check once money went to the Treasury.
 """
 
 from pathlib import Path
@@ -20,4 +21,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it away again."""
-    op.execute("select 1")
+    op.execute("alter table service.money_state drop constraint money_state_whole")
+    op.execute("alter table service.money_state drop column remitted_vnd")
+    op.execute(
+        "alter table service.money_state add constraint money_state_whole check (allocated_vnd"
+        " + suspense_vnd + held_vnd + unexplained_vnd + reversed_vnd + payout_vnd + refund_vnd"
+        " = amount_vnd)"
+    )
+    for table in ("recognition", "item_split", "remittance_line", "remittance"):
+        op.execute(f"drop table service.{table}")
