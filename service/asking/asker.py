@@ -63,17 +63,16 @@ class Asker:
         done = 0
         for book_id in await questions.books_due(self._engine, provider, self._clock()):
             for _ in range(TURNS_MAX):
-                claimed, settled = await questions.claim(
+                claimed = await questions.claim(
                     self._engine, book_id, provider, self._clock(), AT_ONCE_MAX
                 )
-                for _ in range(settled):
-                    figures.HEARD.labels(provider, "by itself").inc()
-                heard = await self._ask_all(claimed)
-                done += len(claimed) + settled
-                if len(claimed) + settled < AT_ONCE_MAX:
-                    break
-                if claimed and all(one.unsent for one in heard):
+                figures.HEARD.labels(provider, "by itself").inc(claimed.settled)
+                heard = await self._ask_all(claimed.asked)
+                done += len(claimed.asked) + claimed.settled
+                if heard and all(one.unsent for one in heard):
                     return done  # it is left alone: no use in going through all that is due
+                if not claimed.more:
+                    break
         return done
 
     async def ask_one(self, reference: str) -> tuple[Question, Heard] | None:

@@ -23,6 +23,8 @@ from service.payments.sightings import Case, FieldVerdict
 LEASE: Final = timedelta(minutes=5)
 """Longer than any one question takes, with all its repeats."""
 BOOKS_MAX: Final = 10_000
+LOOKED_AT_MAX: Final = 100
+"""Due questions looked at together: a callback answers nearly all before their first rung."""
 PAGE: Final = 500
 NO_ID: Final = UUID(int=0)
 NO_ANSWER: Final = "NO_ANSWER"
@@ -76,16 +78,27 @@ async def books_due(engine: AsyncEngine, provider: str, now: datetime) -> list[i
         return [int(one) for one in await connection.scalars(queries.DUE_BOOKS, wanted)]
 
 
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look at what is due gave."""
+
+    asked: list[Question]
+    """To be asked now; each has its request id committed, and is ours for LEASE."""
+    settled: int
+    """Found answered, or put off."""
+    more: bool
+    """Whether there is more to look at."""
+
+
 async def claim(
     engine: AsyncEngine, book_id: int, provider: str, now: datetime, limit: int
-) -> tuple[list[Question], int]:
-    """Questions to be asked now, each with its request id committed; and how many were settled.
+) -> Claimed:
+    """Look at what is due, and claim up to `limit` questions; another worker passes them on.
 
     Those whose provider has told by itself what became of the money are settled instead. One that
     told of a failure is asked once more when the order has expired: a second try may have been
-    paid. What is claimed is ours for LEASE; another worker passes it on meanwhile.
+    paid.
     """
-    wanted = {"book_id": book_id, "provider": provider, "now": now, "limit": limit}
+    wanted = {"book_id": book_id, "provider": provider, "now": now, "limit": LOOKED_AT_MAX}
     async with transaction(engine) as connection:
         rows = await connection.execute(queries.TAKE_DUE, wanted)
         taken = [_question(row) for row in rows]
@@ -95,8 +108,12 @@ async def claim(
         failed = [one for one in heard if one.heard in FAILING and _is_open(one, now)]
         await _postpone(connection, failed)
         gone = {one.id for one in (*settled, *failed)}
-        asked = [one for one in heard if one.id not in gone]
-        return await _lease(connection, asked, now), len(gone)
+        silent = [one for one in heard if one.id not in gone]
+        return Claimed(
+            asked=await _lease(connection, silent[:limit], now),
+            settled=len(gone),
+            more=len(taken) == LOOKED_AT_MAX or len(silent) > limit,
+        )
 
 
 async def claim_one(engine: AsyncEngine, reference: str, now: datetime) -> Question | None:

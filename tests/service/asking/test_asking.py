@@ -224,7 +224,7 @@ async def test_a_worker_that_dies_while_it_asks_loses_nothing(world: World) -> N
     request = await world.request("vnpay", 50_000)
     world.pay(request)
     world.clock.now += MINUTE
-    taken, _ = await questions.claim(world.engine, 1, "vnpay", world.clock(), 10)
+    taken = (await questions.claim(world.engine, 1, "vnpay", world.clock(), 10)).asked
     assert [one.reference for one in taken] == [request.reference]
     assert await world.ask_all() == 0
     world.clock.now += LEASE
@@ -241,7 +241,7 @@ async def test_a_worker_that_dies_after_booking_books_nothing_twice(world: World
     request = await world.request("vnpay", 50_000)
     world.pay(request)
     world.clock.now += MINUTE
-    (taken,), _ = await questions.claim(world.engine, 1, "vnpay", world.clock(), 10)
+    (taken,) = (await questions.claim(world.engine, 1, "vnpay", world.clock(), 10)).asked
     heard = await world.asker._heard(taken)
     assert heard.state == "answered"
     assert (await world.state(request)).state == "waiting"
