@@ -52,7 +52,8 @@ OPEN: Final = sa.text("""
     order by batch.last_on, batch.id limit :limit
 """)
 
-# Whole in suspense, and of no dossier or reference that a text of it could mean.
+# Whole in suspense, and of no dossier or reference that a text of it could mean. A date beside a
+# number looks like the end of a dossier code, and most payouts bear one.
 CREDITS: Final = sa.text("""
     select movement.id, movement.amount_vnd, movement.value_date,
            array(select token.value from service.token
@@ -69,7 +70,7 @@ CREDITS: Final = sa.text("""
       and not exists (
           select from service.token
           where token.book_id = money.book_id and token.movement_id = money.movement_id
-            and token.kind not in ('name', 'trace'))
+            and token.kind not in ('name', 'trace', 'dossier_part'))
     order by movement.id limit :limit
 """)
 

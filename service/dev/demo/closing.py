@@ -1,15 +1,18 @@
 """The back office of the demo's days: statements are imported, each day is reconciled."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from service.dev.channels import GATEWAYS
 from service.dev.client import Client
 from service.dev.demo_file import DemoProblem
+from service.dev.provider import settlement
+from service.dev.provider.serving import Running
 from service.dev.town import Town
 from service.dev.units import BIN, UNITS
 
@@ -70,6 +73,51 @@ async def _imported(client: Client, statement: Statement) -> Statement:
     if statement.status != IMPORTED:
         raise DemoProblem(f"A statement was not imported: {statement.status} {statement.problem}")
     return statement
+
+
+class Settlement(msgspec.Struct, kw_only=True):
+    """A settlement file, as far as the demo needs it."""
+
+    id: UUID
+    status: str
+    lines_read: int
+    problem: str | None
+
+
+async def import_settlements(
+    town: Town, there: Mapping[str, Running], days: Sequence[date]
+) -> tuple[int, int]:
+    """Import each gateway's settlement file of each day; files and lines."""
+    files = lines = 0
+    for name, running in there.items():
+        if name not in GATEWAYS:
+            continue
+        merchant = running.actor.terms.merchant
+        for day in days:
+            file = settlement.of_day(running.actor.shop, name, merchant, day)
+            taken = await town.client.upload(
+                "/v1/settlements",
+                Settlement,
+                fields={"merchant": f"{name}/{merchant}"},
+                file=file,
+                role="maker",
+            )
+            taken = await _settled(town.client, taken)
+            files += 1
+            lines += taken.lines_read
+    return files, lines
+
+
+async def _settled(client: Client, taken: Settlement) -> Settlement:
+    """Wait until a settlement is imported; raises DemoProblem where it was refused."""
+    for _ in range(round(WITHIN_S / POLL_S)):
+        if taken.status in ENDED:
+            break
+        await asyncio.sleep(POLL_S)
+        taken = await client.ask("GET", f"/v1/settlements/{taken.id}", Settlement, role="maker")
+    if taken.status != IMPORTED:
+        raise DemoProblem(f"A settlement was not imported: {taken.status} {taken.problem}")
+    return taken
 
 
 class Run(msgspec.Struct, kw_only=True):

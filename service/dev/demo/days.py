@@ -3,8 +3,9 @@
 Chooses who pays how and what goes wrong; service.dev.town does it over HTTP.
 """
 
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -12,7 +13,10 @@ import msgspec
 
 from ledger.accounts import BUSINESS_ZONE, business_day
 from service.dev import mishaps, people
+from service.dev.channels import GATEWAYS
 from service.dev.dossiers import Desk
+from service.dev.provider import settlement
+from service.dev.provider.serving import Running
 from service.dev.town import Owed, Request, Town, Transfer, each
 from service.dev.units import UNITS, Unit
 from service.references import payment_reference
@@ -200,6 +204,29 @@ def transfers_of(town: Town, payments: Sequence[Payment], run: Days, now: dateti
     # The bank writes down in the order of time, and so do its running balances.
     run.transfers = sorted(moved, key=lambda one: one.moved.booked_at)
     town.bank.add([one.moved for one in run.transfers])
+
+
+def pay_out(town: Town, there: Mapping[str, Running], days: Sequence[date], now: datetime) -> int:
+    """Let each gateway pay out what it settles for a day, on the next one; how many payouts.
+
+    They are told of with what else lands on the account, by the bank and its feed.
+    """
+    count = 0
+    for name, running in there.items():
+        mapping = settlement.mapping_of(name)
+        if name not in GATEWAYS or mapping.money != "provider":
+            continue
+        for day, next_day in itertools.pairwise(days):
+            terms, shop = running.actor.terms, running.actor.shop
+            facts = settlement.facts_of_day(shop, mapping, terms.merchant, day)
+            net_vnd = sum(one.net_vnd for one in facts if one.kind != "payout")
+            if net_vnd <= 0:
+                continue
+            at = moment(town.dice, next_day, now)
+            memo = f"{name.upper()} QUYET TOAN {terms.merchant} NGAY {day:%d/%m/%Y}"
+            town.landed += town.transfer(UNITS[0], net_vnd, at, memo)
+            count += 1
+    return count
 
 
 def _for_no_fee(town: Town, unit: Unit, day: date, now: datetime) -> list[Transfer]:

@@ -6,7 +6,7 @@ commands would; everything that happens to money goes over HTTP.
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -30,11 +30,13 @@ from service.dev.channels import (
     served_books,
 )
 from service.dev.demo_file import DemoFile, DemoMerchant, DemoProblem, DemoStaff
-from service.dev.provider import agreed
+from service.dev.provider import agreed, settlement
 from service.dev.provider.addresses import addressed
 from service.dev.units import BIN, UNITS, Unit
 from service.merchants import Merchant, NewMerchant
 from service.sealing import Sealer
+from service.settlements import contracts
+from service.settlements.contracts import Contract
 
 DEMO: Final = "demo"
 KEY_NAME: Final = "one-stop (demo)"
@@ -56,6 +58,8 @@ STAFF: Final[Mapping[str, Role]] = {
     "kiemtoan": "auditor",
 }
 """User name -> role: who looks, who proposes, who decides, who manages, who audits."""
+CONTRACT: Final = Contract(valid_from=date(2026, 1, 1), rate_ppm=settlement.FEE_PER_10_000 * 100)
+"""What every gateway of the demo charges."""
 PASSWORD_BYTES: Final = 12
 SECRET_BYTES: Final = 24
 
@@ -154,7 +158,10 @@ async def _build(connection: AsyncConnection, sealer: Sealer, now: datetime) -> 
         )
         await merchants.add(connection, sealer, _feed(unit), now)
     for name, channel in GATEWAYS.items():
-        await merchants.add(connection, sealer, _gateway(name, channel), now)
+        made = _gateway(name, channel)
+        merchant_id = await merchants.add(connection, sealer, made, now)
+        if not channel.to_account:
+            await contracts.add(connection, made.book_id, merchant_id, CONTRACT, now)
     await _second_account(connection, sealer, now)
 
 

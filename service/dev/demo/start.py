@@ -210,21 +210,17 @@ async def _days(
             details.append(f"{taken} biên nhận / receipts")
         with steps.step("Cổng thanh toán gọi / gateways call") as details:
             await days.pay_at_gateway(town, payments, run.days, now)
-            for name in GATEWAYS:
-                details.extend(f"{name} {told}" for told in _answers(town, name))
+            details += [f"{name} {town.tally[f'{name} calls']}" for name in GATEWAYS]
+            lost = sum(town.tally[f"{name} lost"] for name in GATEWAYS)
+            details.append(f"{lost} mất / lost")
+        if made.new:  # a simulated provider forgets with its process, and counts its batches anew
+            with steps.step("Chuyển khoản quyết toán / payouts") as details:
+                details.append(str(days.pay_out(town, there, run.days, now)))
         with steps.step("SePay gọi / SePay calls") as details:
             days.transfers_of(town, payments, run, now)
             await days.tell(town, run.transfers, late=False)
             details.extend(_answers(town, "sepay"))
-        with steps.step("Sao kê ngân hàng / bank statements") as details:
-            files, new, known = await closing.import_statements(town, run.days, first_run=made.new)
-            details.append(f"{files} tệp / files")
-            details.append(f"{new} dòng mới / new lines")
-            details.append(f"{known} dòng đã có / known")
-        with steps.step("Gọi muộn / late calls") as details:
-            details.append(str(await days.tell(town, run.transfers, late=True)))
-        with steps.step("Đối soát / reconciliation") as details:
-            details.append(f"{await closing.reconcile(town, run.days)} lượt / runs")
+        await _close(steps, town, run, made, there)
         with steps.step("Chứng minh / prove") as details:
             environ = serving.environment(options.data_dir, "json")
             held, words = await asyncio.to_thread(serving.prove, options.data_dir, environ)
@@ -238,6 +234,26 @@ async def _days(
     options.say(f"\n  Ghi tại / written to {options.data_dir / demo_file.NAME}")
     options.say(f"  Nhật ký dịch vụ / service log {options.log}")
     return held
+
+
+async def _close(
+    steps: Steps, town: Town, run: Days, made: Made, there: Mapping[str, Running]
+) -> None:
+    """What finance staff do with the days: statements, settlement files, reconciliation."""
+    with steps.step("Sao kê ngân hàng / bank statements") as details:
+        files, new, known = await closing.import_statements(town, run.days, first_run=made.new)
+        details.append(f"{files} tệp / files")
+        details.append(f"{new} dòng mới / new lines")
+        details.append(f"{known} dòng đã có / known")
+    if made.new:
+        with steps.step("Tệp đối soát / settlement files") as details:
+            files, lines = await closing.import_settlements(town, there, run.days)
+            details.append(f"{files} tệp / files")
+            details.append(f"{lines} dòng / lines")
+    with steps.step("Gọi muộn / late calls") as details:
+        details.append(str(await days.tell(town, run.transfers, late=True)))
+    with steps.step("Đối soát / reconciliation") as details:
+        details.append(f"{await closing.reconcile(town, run.days)} lượt / runs")
 
 
 def _answers(town: Town, provider: str) -> list[str]:
