@@ -1321,7 +1321,7 @@ CREATE TABLE service.settlement_line (
 
 -- Name: TABLE settlement_line; Type: COMMENT; Schema: service; Owner: -
 
-COMMENT ON TABLE service.settlement_line IS 'fact: a line of a settlement file, once however many files carry it; signed from our side; what it adds to its batch and to disputes on 1388';
+COMMENT ON TABLE service.settlement_line IS 'fact: a line of a settlement file, once however many files carry it; signed from our side; what it adds to its batch and to disputes on 1388; the fingerprint is also of the merchant';
 
 -- Name: sighting; Type: TABLE; Schema: service; Owner: -
 
@@ -1868,10 +1868,10 @@ ALTER TABLE ONLY service.settlement
 ALTER TABLE ONLY service.settlement_chunk
     ADD CONSTRAINT settlement_chunk_pkey PRIMARY KEY (book_id, settlement_id, "position");
 
--- Name: settlement_line settlement_line_book_id_merchant_id_fingerprint_occurrence_key; Type: CONSTRAINT; Schema: service; Owner: -
+-- Name: settlement_line settlement_line_book_id_fingerprint_occurrence_key; Type: CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.settlement_line
-    ADD CONSTRAINT settlement_line_book_id_merchant_id_fingerprint_occurrence_key UNIQUE (book_id, merchant_id, fingerprint, occurrence);
+    ADD CONSTRAINT settlement_line_book_id_fingerprint_occurrence_key UNIQUE (book_id, fingerprint, occurrence);
 
 -- Name: settlement_line settlement_line_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
@@ -2177,7 +2177,7 @@ CREATE INDEX settlement_line_of_settlement ON service.settlement_line USING btre
 
 -- Name: settlement_line_of_trace; Type: INDEX; Schema: service; Owner: -
 
-CREATE INDEX settlement_line_of_trace ON service.settlement_line USING btree (book_id, merchant_id, trace, kind);
+CREATE INDEX settlement_line_of_trace ON service.settlement_line USING btree (book_id, trace, merchant_id);
 
 -- Name: settlement_of_merchant; Type: INDEX; Schema: service; Owner: -
 

@@ -16,16 +16,7 @@ from service.settlements.keeping import Payee
 KNOWN: Final = sa.text("""
     select told.position, movement.book_id, movement.id, movement.amount_vnd,
            money.clearing_vnd,
-           (select count(*) from service.settlement_line as line
-            where line.book_id = :book_id and line.merchant_id = :merchant_id
-              and line.trace = told.own and line.kind = 'payment') as payments,
-           (select coalesce(sum(-line.gross_vnd), 0) from service.settlement_line as line
-            where line.book_id = :book_id and line.merchant_id = :merchant_id
-              and line.trace = told.own and line.kind = 'refund')::bigint as refunded_vnd,
-           (select coalesce(sum(line.disputed_vnd), 0) from service.settlement_line as line
-            where line.book_id = :book_id and line.merchant_id = :merchant_id
-              and line.trace = told.own
-              and line.kind in ('chargeback', 'chargeback_reversed'))::bigint as disputed_vnd
+           before.payments, before.refunded_vnd, before.disputed_vnd
     from unnest(cast(:own as text[]), cast(:other as text[])) with ordinality
         as told (own, other, position)
     left join lateral (
@@ -36,6 +27,15 @@ KNOWN: Final = sa.text("""
     ) as movement on true
     left join service.money_state as money
       on money.book_id = movement.book_id and money.movement_id = movement.id
+    cross join lateral (
+        select count(*) filter (where line.kind = 'payment') as payments,
+               coalesce(sum(-line.gross_vnd) filter (where line.kind = 'refund'), 0)::bigint
+                   as refunded_vnd,
+               coalesce(sum(line.disputed_vnd), 0)::bigint as disputed_vnd
+        from service.settlement_line as line
+        where line.book_id = :book_id and line.trace = told.own
+          and line.merchant_id = :merchant_id
+    ) as before
 """)
 
 # Where money never stands at the provider: what its calls told, by the provider's own number.

@@ -22,12 +22,14 @@ from service.settlements.keeping import Payee
 GAP: Final = "SETTLEMENT_GAP"
 
 KNOWN = sa.text("""
-    select line.fingerprint, line.occurrence, line.fee_vnd
+    select told.fingerprint, told.occurrence, known.fee_vnd
     from unnest(cast(:prints as bytea[]), cast(:occurrences as integer[]))
         as told (fingerprint, occurrence)
-    join service.settlement_line as line
-      on line.book_id = :book_id and line.merchant_id = :merchant_id
-     and line.fingerprint = told.fingerprint and line.occurrence = told.occurrence
+    cross join lateral (
+        select line.fee_vnd from service.settlement_line as line
+        where line.book_id = :book_id and line.fingerprint = told.fingerprint
+          and line.occurrence = told.occurrence limit 1
+    ) as known
 """)
 
 BATCHES = sa.text("""
@@ -82,7 +84,6 @@ async def known(
         KNOWN,
         {
             "book_id": whose.book_id,
-            "merchant_id": whose.id,
             "prints": [one.fingerprint for one in lines],
             "occurrences": [one.occurrence for one in lines],
         },

@@ -38,6 +38,9 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 log = structlog.get_logger(__name__)
 
+# A plan that was made and kept while the tables were empty would read all of them for every line.
+PLAN_ANEW = sa.text("select set_config('plan_cache_mode', 'force_custom_plan', true)")
+
 STATE = sa.text("""
     select status, mapping, lines_new + lines_known as taken from service.settlement
     where book_id = :book_id and id = :id
@@ -160,7 +163,8 @@ class Taking:
             if not batch:
                 break
             if gates_too:
-                async with self._engine.connect() as connection:
+                async with self._engine.begin() as connection:
+                    await connection.execute(PLAN_ANEW)
                     await overlap.look(connection, batch)
         totals = reader.totals()
         if gates_too:
@@ -263,6 +267,7 @@ class Taking:
         if self._chunk is None:
             message = "an import takes lines after it has begun"
             raise RuntimeError(message)
+        await connection.execute(PLAN_ANEW)
         taken = await connection.scalar(HOLD, self._key)
         if taken is None or int(taken) != lines[0].line.ordinal - 1:
             raise _Moved

@@ -107,15 +107,15 @@ create table service.settlement_line (
     disputed_vnd bigint not null,
     recorded_at timestamptz not null,
     primary key (book_id, id),
-    unique (book_id, merchant_id, fingerprint, occurrence),
+    unique (book_id, fingerprint, occurrence),
     check (net_vnd = gross_vnd - fee_vnd),
     check ((movement_id is null) = (movement_book_id is null))
 );
 create index settlement_line_of_batch on service.settlement_line (book_id, batch_id, ordinal);
 create index settlement_line_of_settlement on service.settlement_line (book_id, settlement_id, ordinal);
-create index settlement_line_of_trace on service.settlement_line (book_id, merchant_id, trace, kind);
+create index settlement_line_of_trace on service.settlement_line (book_id, trace, merchant_id);
 create index settlement_line_of_movement on service.settlement_line (book_id, movement_id) where movement_id is not null;
-comment on table service.settlement_line is 'fact: a line of a settlement file, once however many files carry it; signed from our side; what it adds to its batch and to disputes on 1388';
+comment on table service.settlement_line is 'fact: a line of a settlement file, once however many files carry it; signed from our side; what it adds to its batch and to disputes on 1388; the fingerprint is also of the merchant';
 
 create table service.payout_match (
     book_id integer not null,
