@@ -22,6 +22,9 @@ from providers.untrusted import json_object
 BODY_BYTES_MAX = 65_536
 """A movement is about 600 bytes, and V1 sends several at once; a longer body is not read."""
 
+SIGNED_BYTES_MAX = 16_384
+"""Of V2, which sends one movement at a time, and whose body is written anew to be verified."""
+
 MOVEMENTS_MAX = 500
 """In one call of V1."""
 
@@ -31,6 +34,14 @@ SIGNATURES_MAX = 4
 _JSON = "application/json"
 _DONE: Final = (200, b'{"success":true}')
 _TIMESTAMP = re.compile(r"[0-9]{1,15}", re.ASCII)
+_SHA512 = re.compile(r"[0-9A-Fa-f]{128}", re.ASCII)
+_ESCAPED_SOMEWHERE: Final = frozenset("/&<>")
+_OTHER_ESCAPES: Final[Sequence[json_texts.Escape]] = (
+    json_texts.ascii_only,
+    json_texts.php,
+    json_texts.php_unicode,
+    json_texts.go,
+)
 
 _ANSWERS: Final = MappingProxyType(
     {
@@ -75,7 +86,8 @@ class Casso:
 
     def read(self, call: Call, terms: Terms, now: datetime) -> Sequence[Claim]:
         """The claim of a call of V2; of V1 one for each movement."""
-        if call.method != "POST" or len(call.body) > BODY_BYTES_MAX:
+        bytes_max = SIGNED_BYTES_MAX if terms.mode == V2 else BODY_BYTES_MAX
+        if call.method != "POST" or len(call.body) > bytes_max:
             raise Rejected("malformed", "not a POST with a short body")
         try:
             found: object = json_object(call.body)
@@ -134,10 +146,14 @@ def _proven(found: object, call: Call, terms: Terms) -> object | None:
     stated, signatures = _header(call)
     if stated is None:
         return None
-    for tree, escape in _readings(found):
-        message = f"{stated}.{json_texts.compact(tree, escape)}".encode()
-        if any(is_signed(one, terms.secrets, [message], hmac_sha512) for one in signatures):
-            return tree
+    tree = json_texts.with_sorted_keys(found)
+    printed = json_texts.with_javascript_numbers(tree)
+    # Numbers as they came, and then as JavaScript prints them; what is proven is what is read.
+    for told in (tree, printed) if printed != tree else (tree,):
+        for text in _readings(told):
+            message = f"{stated}.{text}".encode()
+            if any(is_signed(one, terms.secrets, [message], hmac_sha512) for one in signatures):
+                return told
     return None
 
 
@@ -146,30 +162,29 @@ def _header(call: Call) -> tuple[str | None, Sequence[str]]:
     given = call.header("X-Casso-Signature") or ""
     pairs = [part.strip(" ").partition("=") for part in given.split(",")]
     stated = [value.strip(" ") for name, _, value in pairs if name.strip(" ") == "t"]
-    signatures = [value.strip(" ") for name, _, value in pairs if name.strip(" ") == "v1"]
-    if len(stated) != 1 or not _TIMESTAMP.fullmatch(stated[0]):
+    given_ = [value.strip(" ") for name, _, value in pairs if name.strip(" ") == "v1"]
+    signatures = [one for one in given_ if _SHA512.fullmatch(one)][:SIGNATURES_MAX]
+    if len(stated) != 1 or not _TIMESTAMP.fullmatch(stated[0]) or not signatures:
         return None, ()
-    return stated[0], signatures[:SIGNATURES_MAX]
+    return stated[0], signatures
 
 
-def _readings(found: object) -> Iterator[tuple[object, json_texts.Escape]]:
-    """The body as the samples' languages write it, the likeliest first.
+def _readings(found: object) -> Iterator[str]:
+    """The body as the samples' languages write it, the likeliest first, each text once.
 
     JavaScript's texts, ASCII alone, with `/` escaped (PHP) and with `& < >` escaped (Go); then
-    with numbers as JavaScript prints them, and with lists as its sample's sort leaves them.
+    with lists as JavaScript's sort leaves them.
     """
-    tree = json_texts.with_sorted_keys(found)
-    for escape in (
-        json_texts.javascript,
-        json_texts.ascii_only,
-        json_texts.php,
-        json_texts.php_unicode,
-        json_texts.go,
-    ):
-        yield tree, escape
-    printed = json_texts.with_javascript_numbers(tree)
-    yield printed, json_texts.javascript
-    yield json_texts.with_lists_as_objects(printed), json_texts.javascript
+    plain = json_texts.compact(found)
+    yield plain
+    if not plain.isascii() or not _ESCAPED_SOMEWHERE.isdisjoint(plain):
+        for escape in _OTHER_ESCAPES:
+            text = json_texts.compact(found, escape)
+            if text != plain:
+                yield text
+    as_objects = json_texts.with_lists_as_objects(found)
+    if as_objects != found:
+        yield json_texts.compact(as_objects)
 
 
 def _is_fresh(call: Call, terms: Terms, now: datetime) -> bool:

@@ -103,11 +103,9 @@ def _readings(data: Mapping[str, object]) -> Iterator[Fields]:
     official Node client writes them, then as the Python client does.
     """
     seen: list[Fields] = []
-    for numbers in (False, True):
+    printed = {key: json_texts.with_javascript_numbers(value) for key, value in data.items()}
+    for found in (data, printed) if printed != data else (data,):
         for in_list in (_as_node, _plainly):
-            found = data
-            if numbers:
-                found = {k: json_texts.with_javascript_numbers(v) for k, v in data.items()}
             try:
                 fields = {key: _text(value, in_list) for key, value in found.items()}
             except _NodeStumbles:

@@ -86,9 +86,9 @@ def pull_request(position: str, terms: Terms) -> SignedRequest:
 def read_pull(body: bytes) -> Pulled:
     """A page. Raises Rejected for what is no page, Unanswered for an error of SePay's.
 
-    A full page is followed by one from its newest number on. The order of the list is not
-    documented: where it is newest first and more than a page came since the last pull, the oldest
-    of those are on no page. So pull more often than that many movements come.
+    A page is followed by one from its newest number on; one that holds nothing but that number is
+    the last. The order of the list is not documented: where it is newest first and more came since
+    the last pull than a page holds, the oldest of those are on no page. So pull often.
     """
     if len(body) > ANSWER_BYTES_MAX:
         raise Rejected("malformed", "endless answer")
@@ -105,10 +105,8 @@ def read_pull(body: bytes) -> Pulled:
         claims = tuple(feed_claim(_as_webhook(row)) for row in rows)
     except ValueError as error:
         raise Rejected("malformed", str(error)) from None
-    newest = max((int(claim.transaction) for claim in claims), default=0)
-    oldest = min((int(claim.transaction) for claim in claims), default=0)
-    full = len(claims) >= PAGE_ROWS_MAX and newest > oldest
-    return Pulled(claims=claims, next_position=str(newest) if full else None)
+    numbers = {int(claim.transaction) for claim in claims}
+    return Pulled(claims=claims, next_position=str(max(numbers)) if len(numbers) > 1 else None)
 
 
 def _as_webhook(row: object) -> Mapping[str, object]:
