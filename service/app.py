@@ -25,9 +25,10 @@ from service.reconciliation import routes as reconciliation_routes
 from service.reports import ledger_routes, unmatched_routes
 from service.sealing import Sealer
 from service.settings import Settings, master_key
+from service.settlements import routes as settlement_routes
 from service.statements import routes as statement_routes
-from service.statements.background import Background
 from service.web import problem_pages
+from service.web.background import Background
 from service.web.queries import refuse_unknown
 from service.worker import Worker
 
@@ -36,6 +37,7 @@ ROUTES: Final[tuple[BaseRouteHandler, ...]] = (
     *payment_routes.ROUTES,
     *intake_routes.ROUTES,
     *statement_routes.ROUTES,
+    *settlement_routes.ROUTES,
     *reconciliation_routes.ROUTES,
     *unmatched_routes.ROUTES,
     *outbox_routes.ROUTES,

@@ -112,6 +112,13 @@ class MethodNotAllowed(Refusal):
     title_vi, title_en = "Phương thức không được phép", "The method is not allowed here"
 
 
+class EmptyFile(Refusal):
+    """The file has no bytes."""
+
+    status, code = 422, "empty-file"
+    title_vi, title_en = "Tệp rỗng", "The file is empty"
+
+
 class TooLarge(Refusal):
     """The body of the call is larger than this address takes."""
 

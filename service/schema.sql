@@ -431,6 +431,33 @@ COMMENT ON TABLE service.event IS 'fact: a call we believe, in our words; unique
 
 COMMENT ON COLUMN service.event.scope IS 'what provider_txn is unique within: the order, a payment link; empty: the merchant';
 
+-- Name: fee_contract; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.fee_contract (
+    book_id integer NOT NULL,
+    merchant_id integer NOT NULL,
+    valid_from date NOT NULL,
+    valid_to date,
+    rate_ppm integer NOT NULL,
+    fixed_vnd bigint NOT NULL,
+    minimum_vnd bigint NOT NULL,
+    maximum_vnd bigint,
+    rounding text NOT NULL,
+    tolerance_vnd bigint DEFAULT 0 NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT fee_contract_check CHECK ((maximum_vnd >= minimum_vnd)),
+    CONSTRAINT fee_contract_check1 CHECK (((valid_to IS NULL) OR (valid_to >= valid_from))),
+    CONSTRAINT fee_contract_fixed_vnd_check CHECK ((fixed_vnd >= 0)),
+    CONSTRAINT fee_contract_minimum_vnd_check CHECK ((minimum_vnd >= 0)),
+    CONSTRAINT fee_contract_rate_ppm_check CHECK (((rate_ppm >= 0) AND (rate_ppm <= 1000000))),
+    CONSTRAINT fee_contract_rounding_check CHECK ((rounding = ANY (ARRAY['half_up'::text, 'down'::text, 'up'::text]))),
+    CONSTRAINT fee_contract_tolerance_vnd_check CHECK (((tolerance_vnd >= 0) AND (tolerance_vnd <= 1000)))
+);
+
+-- Name: TABLE fee_contract; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.fee_contract IS 'fact: what a provider may charge for a payment from a day on; rate_ppm is parts per million of the amount';
+
 -- Name: feed_position; Type: TABLE; Schema: service; Owner: -
 
 CREATE TABLE service.feed_position (
@@ -519,14 +546,19 @@ CREATE TABLE service.money_state (
     reversed_vnd bigint DEFAULT 0 NOT NULL,
     clearing_vnd bigint DEFAULT 0 NOT NULL,
     version integer DEFAULT 1 NOT NULL,
+    payout_vnd bigint DEFAULT 0 NOT NULL,
     CONSTRAINT money_state_amount_vnd_check CHECK ((amount_vnd > 0)),
-    CONSTRAINT money_state_check CHECK (((allocated_vnd >= 0) AND (suspense_vnd >= 0) AND (held_vnd >= 0) AND (unexplained_vnd >= 0) AND (reversed_vnd >= 0))),
-    CONSTRAINT money_state_check1 CHECK ((((((allocated_vnd + suspense_vnd) + held_vnd) + unexplained_vnd) + reversed_vnd) = amount_vnd))
+    CONSTRAINT money_state_check CHECK (((allocated_vnd >= 0) AND (suspense_vnd >= 0) AND (held_vnd >= 0) AND (unexplained_vnd >= 0) AND (reversed_vnd >= 0) AND (payout_vnd >= 0))),
+    CONSTRAINT money_state_check1 CHECK (((((((allocated_vnd + suspense_vnd) + held_vnd) + unexplained_vnd) + reversed_vnd) + payout_vnd) = amount_vnd))
 );
 
 -- Name: TABLE money_state; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.money_state IS 'state: where a movement stands: 1383, 3380, 3381, 1380; clearing_vnd is what of it is still on 1130, signed';
+
+-- Name: COLUMN money_state.payout_vnd; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON COLUMN service.money_state.payout_vnd IS 'what of a bank credit is the payout of a provider''s batches';
 
 -- Name: movement; Type: TABLE; Schema: service; Owner: -
 
@@ -720,6 +752,24 @@ CREATE TABLE service.payment_request_notice (
 
 COMMENT ON TABLE service.payment_request_notice IS 'fact: what a payment request asks for';
 
+-- Name: payout_match; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.payout_match (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    batch_id uuid NOT NULL,
+    movement_id uuid NOT NULL,
+    amount_vnd bigint NOT NULL,
+    rule text NOT NULL,
+    entry_id uuid NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT payout_match_amount_vnd_check CHECK ((amount_vnd > 0))
+);
+
+-- Name: TABLE payout_match; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.payout_match IS 'fact: which part of a bank credit is the payout of which batch';
+
 -- Name: procedure; Type: TABLE; Schema: service; Owner: -
 
 CREATE TABLE service.procedure (
@@ -792,6 +842,119 @@ CREATE TABLE service.run_step (
 -- Name: TABLE run_step; Type: COMMENT; Schema: service; Owner: -
 
 COMMENT ON TABLE service.run_step IS 'state: what a run plans and what became of it';
+
+-- Name: settlement; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.settlement (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    merchant_id integer NOT NULL,
+    sha256 bytea NOT NULL,
+    mapping text NOT NULL,
+    size_bytes bigint NOT NULL,
+    status text DEFAULT 'received'::text NOT NULL,
+    lines_read bigint DEFAULT 0 NOT NULL,
+    lines_new bigint DEFAULT 0 NOT NULL,
+    lines_known bigint DEFAULT 0 NOT NULL,
+    gross_vnd bigint DEFAULT 0 NOT NULL,
+    fee_vnd bigint DEFAULT 0 NOT NULL,
+    net_vnd bigint DEFAULT 0 NOT NULL,
+    payout_vnd bigint DEFAULT 0 NOT NULL,
+    batch_count integer DEFAULT 0 NOT NULL,
+    first_on date,
+    last_on date,
+    proven boolean,
+    fees_proven boolean,
+    problem text,
+    received_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT settlement_sha256_check CHECK ((length(sha256) = 32)),
+    CONSTRAINT settlement_status_check CHECK ((status = ANY (ARRAY['received'::text, 'importing'::text, 'done'::text, 'refused'::text])))
+);
+
+-- Name: TABLE settlement; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.settlement IS 'state: one settlement file; the same file twice is the same row; proven: its own trailer ties; fees_proven: a contract explains every fee';
+
+-- Name: settlement_batch; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.settlement_batch (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    merchant_id integer NOT NULL,
+    number text NOT NULL,
+    settlement_id uuid NOT NULL,
+    first_on date NOT NULL,
+    last_on date NOT NULL,
+    line_count bigint DEFAULT 0 NOT NULL,
+    gross_vnd bigint DEFAULT 0 NOT NULL,
+    fee_vnd bigint DEFAULT 0 NOT NULL,
+    net_vnd bigint DEFAULT 0 NOT NULL,
+    announced_vnd bigint,
+    due_on date NOT NULL,
+    receivable_vnd bigint DEFAULT 0 NOT NULL,
+    paid_vnd bigint DEFAULT 0 NOT NULL,
+    paid_at timestamp with time zone
+);
+
+-- Name: TABLE settlement_batch; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.settlement_batch IS 'state: a batch of a provider, the open item of account 1388: receivable_vnd = its lines less what was paid out; 0 where the money never stands at the provider';
+
+-- Name: settlement_chunk; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.settlement_chunk (
+    book_id integer NOT NULL,
+    settlement_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    sealed bytea NOT NULL
+);
+
+-- Name: TABLE settlement_chunk; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.settlement_chunk IS 'fact: the bytes of the file, sealed';
+
+-- Name: settlement_line; Type: TABLE; Schema: service; Owner: -
+
+CREATE TABLE service.settlement_line (
+    book_id integer NOT NULL,
+    id uuid NOT NULL,
+    settlement_id uuid NOT NULL,
+    merchant_id integer NOT NULL,
+    batch_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    row_number integer NOT NULL,
+    kind text NOT NULL,
+    trace text NOT NULL,
+    reference text,
+    refund_reference text,
+    gross_vnd bigint NOT NULL,
+    fee_vnd bigint NOT NULL,
+    net_vnd bigint NOT NULL,
+    contract_fee_vnd bigint,
+    happened_at timestamp with time zone NOT NULL,
+    value_date date NOT NULL,
+    fingerprint bytea NOT NULL,
+    occurrence integer NOT NULL,
+    verdict text NOT NULL,
+    movement_book_id integer,
+    movement_id uuid,
+    sighted boolean NOT NULL,
+    receivable_vnd bigint NOT NULL,
+    disputed_vnd bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT settlement_line_check CHECK ((net_vnd = (gross_vnd - fee_vnd))),
+    CONSTRAINT settlement_line_check1 CHECK (((movement_id IS NULL) = (movement_book_id IS NULL))),
+    CONSTRAINT settlement_line_fingerprint_check CHECK ((length(fingerprint) = 32)),
+    CONSTRAINT settlement_line_kind_check CHECK ((kind = ANY (ARRAY['payment'::text, 'refund'::text, 'chargeback'::text, 'chargeback_reversed'::text, 'reversal'::text, 'fee'::text, 'adjustment'::text, 'payout'::text]))),
+    CONSTRAINT settlement_line_occurrence_check CHECK ((occurrence > 0)),
+    CONSTRAINT settlement_line_ordinal_check CHECK ((ordinal > 0)),
+    CONSTRAINT settlement_line_row_number_check CHECK ((row_number > 0))
+);
+
+-- Name: TABLE settlement_line; Type: COMMENT; Schema: service; Owner: -
+
+COMMENT ON TABLE service.settlement_line IS 'fact: a line of a settlement file, once however many files carry it; signed from our side; what it adds to its batch and to disputes on 1388; the fingerprint is also of the merchant';
 
 -- Name: sighting; Type: TABLE; Schema: service; Owner: -
 
@@ -958,7 +1121,7 @@ CREATE TABLE service.unmatched (
     resolution text,
     CONSTRAINT unmatched_side_check CHECK ((side = ANY (ARRAY['callback'::text, 'settlement'::text, 'bank'::text, 'ledger'::text]))),
     CONSTRAINT unmatched_status_check CHECK ((status = ANY (ARRAY['open'::text, 'proposed'::text, 'resolved'::text]))),
-    CONSTRAINT unmatched_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['movement'::text, 'event'::text, 'statement_line'::text, 'statement'::text, 'notice'::text, 'call'::text])))
+    CONSTRAINT unmatched_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['movement'::text, 'event'::text, 'statement_line'::text, 'statement'::text, 'notice'::text, 'call'::text, 'settlement'::text, 'settlement_line'::text, 'settlement_batch'::text])))
 );
 
 -- Name: TABLE unmatched; Type: COMMENT; Schema: service; Owner: -
@@ -1110,6 +1273,11 @@ ALTER TABLE ONLY service.event
 ALTER TABLE ONLY service.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (book_id, id);
 
+-- Name: fee_contract fee_contract_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.fee_contract
+    ADD CONSTRAINT fee_contract_pkey PRIMARY KEY (book_id, merchant_id, valid_from);
+
 -- Name: feed_position feed_position_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.feed_position
@@ -1185,6 +1353,16 @@ ALTER TABLE ONLY service.payment_request_notice
 ALTER TABLE ONLY service.payment_request
     ADD CONSTRAINT payment_request_pkey PRIMARY KEY (book_id, reference);
 
+-- Name: payout_match payout_match_book_id_batch_id_movement_id_key; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.payout_match
+    ADD CONSTRAINT payout_match_book_id_batch_id_movement_id_key UNIQUE (book_id, batch_id, movement_id);
+
+-- Name: payout_match payout_match_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.payout_match
+    ADD CONSTRAINT payout_match_pkey PRIMARY KEY (book_id, id);
+
 -- Name: procedure procedure_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
 ALTER TABLE ONLY service.procedure
@@ -1204,6 +1382,41 @@ ALTER TABLE ONLY service.run
 
 ALTER TABLE ONLY service.run_step
     ADD CONSTRAINT run_step_pkey PRIMARY KEY (book_id, run_id, "position");
+
+-- Name: settlement_batch settlement_batch_book_id_merchant_id_number_key; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.settlement_batch
+    ADD CONSTRAINT settlement_batch_book_id_merchant_id_number_key UNIQUE (book_id, merchant_id, number);
+
+-- Name: settlement_batch settlement_batch_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.settlement_batch
+    ADD CONSTRAINT settlement_batch_pkey PRIMARY KEY (book_id, id);
+
+-- Name: settlement settlement_book_id_merchant_id_sha256_key; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.settlement
+    ADD CONSTRAINT settlement_book_id_merchant_id_sha256_key UNIQUE (book_id, merchant_id, sha256);
+
+-- Name: settlement_chunk settlement_chunk_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.settlement_chunk
+    ADD CONSTRAINT settlement_chunk_pkey PRIMARY KEY (book_id, settlement_id, "position");
+
+-- Name: settlement_line settlement_line_book_id_fingerprint_occurrence_key; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.settlement_line
+    ADD CONSTRAINT settlement_line_book_id_fingerprint_occurrence_key UNIQUE (book_id, fingerprint, occurrence);
+
+-- Name: settlement_line settlement_line_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.settlement_line
+    ADD CONSTRAINT settlement_line_pkey PRIMARY KEY (book_id, id);
+
+-- Name: settlement settlement_pkey; Type: CONSTRAINT; Schema: service; Owner: -
+
+ALTER TABLE ONLY service.settlement
+    ADD CONSTRAINT settlement_pkey PRIMARY KEY (book_id, id);
 
 -- Name: sighting sighting_pkey; Type: CONSTRAINT; Schema: service; Owner: -
 
@@ -1372,6 +1585,10 @@ CREATE UNIQUE INDEX payment_request_by_order_code ON service.payment_request USI
 
 CREATE INDEX payment_request_of_notice ON service.payment_request_notice USING btree (book_id, notice_id, reference);
 
+-- Name: payout_match_of_movement; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX payout_match_of_movement ON service.payout_match USING btree (book_id, movement_id);
+
 -- Name: quarantine_of_order; Type: INDEX; Schema: service; Owner: -
 
 CREATE INDEX quarantine_of_order ON service.quarantine USING btree (book_id, reference) WHERE (lane = 'order'::text);
@@ -1387,6 +1604,34 @@ CREATE INDEX quarantine_stuck ON service.quarantine USING btree (book_id, receiv
 -- Name: quarantine_stuck_once; Type: INDEX; Schema: service; Owner: -
 
 CREATE UNIQUE INDEX quarantine_stuck_once ON service.quarantine USING btree (book_id, merchant_id, digest) WHERE ((lane = 'stuck'::text) AND (replayed_at IS NULL));
+
+-- Name: settlement_batch_open; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX settlement_batch_open ON service.settlement_batch USING btree (book_id, merchant_id, last_on) WHERE (receivable_vnd <> 0);
+
+-- Name: settlement_line_of_batch; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX settlement_line_of_batch ON service.settlement_line USING btree (book_id, batch_id, ordinal);
+
+-- Name: settlement_line_of_movement; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX settlement_line_of_movement ON service.settlement_line USING btree (book_id, movement_id) WHERE (movement_id IS NOT NULL);
+
+-- Name: settlement_line_of_settlement; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX settlement_line_of_settlement ON service.settlement_line USING btree (book_id, settlement_id, ordinal);
+
+-- Name: settlement_line_of_trace; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX settlement_line_of_trace ON service.settlement_line USING btree (book_id, trace, merchant_id);
+
+-- Name: settlement_of_merchant; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX settlement_of_merchant ON service.settlement USING btree (book_id, merchant_id, first_on);
+
+-- Name: settlement_waiting; Type: INDEX; Schema: service; Owner: -
+
+CREATE INDEX settlement_waiting ON service.settlement USING btree (book_id, received_at, id) WHERE (status = ANY (ARRAY['received'::text, 'importing'::text]));
 
 -- Name: sighting_join; Type: INDEX; Schema: service; Owner: -
 
@@ -1595,6 +1840,11 @@ GRANT UPDATE(dropped_at) ON TABLE service.data_key TO doisoat_keeper;
 GRANT SELECT,INSERT ON TABLE service.event TO doisoat_app;
 GRANT SELECT ON TABLE service.event TO doisoat_keeper;
 
+-- Name: TABLE fee_contract; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.fee_contract TO doisoat_app;
+GRANT SELECT ON TABLE service.fee_contract TO doisoat_keeper;
+
 -- Name: TABLE feed_position; Type: ACL; Schema: service; Owner: -
 
 GRANT SELECT,INSERT,UPDATE ON TABLE service.feed_position TO doisoat_app;
@@ -1676,6 +1926,11 @@ GRANT SELECT ON TABLE service.payment_request TO doisoat_keeper;
 GRANT SELECT,INSERT ON TABLE service.payment_request_notice TO doisoat_app;
 GRANT SELECT ON TABLE service.payment_request_notice TO doisoat_keeper;
 
+-- Name: TABLE payout_match; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.payout_match TO doisoat_app;
+GRANT SELECT ON TABLE service.payout_match TO doisoat_keeper;
+
 -- Name: TABLE procedure; Type: ACL; Schema: service; Owner: -
 
 GRANT SELECT,INSERT ON TABLE service.procedure TO doisoat_app;
@@ -1695,6 +1950,26 @@ GRANT SELECT ON TABLE service.run TO doisoat_keeper;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE service.run_step TO doisoat_app;
 GRANT SELECT ON TABLE service.run_step TO doisoat_keeper;
+
+-- Name: TABLE settlement; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.settlement TO doisoat_app;
+GRANT SELECT ON TABLE service.settlement TO doisoat_keeper;
+
+-- Name: TABLE settlement_batch; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE service.settlement_batch TO doisoat_app;
+GRANT SELECT ON TABLE service.settlement_batch TO doisoat_keeper;
+
+-- Name: TABLE settlement_chunk; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.settlement_chunk TO doisoat_app;
+GRANT SELECT ON TABLE service.settlement_chunk TO doisoat_keeper;
+
+-- Name: TABLE settlement_line; Type: ACL; Schema: service; Owner: -
+
+GRANT SELECT,INSERT ON TABLE service.settlement_line TO doisoat_app;
+GRANT SELECT ON TABLE service.settlement_line TO doisoat_keeper;
 
 -- Name: TABLE sighting; Type: ACL; Schema: service; Owner: -
 

@@ -90,6 +90,7 @@ class Worker:
             Task(name="sum books", every_s=CHECKPOINT_EVERY_S, do=self.checkpoint),
             Task(name="forget answers", every_s=PURGE_EVERY_S, do=self.purge),
             Task(name="take up leftovers", every_s=leftovers.EVERY_S, do=self.take_up),
+            Task(name="tell overdue", every_s=leftovers.OVERDUE_EVERY_S, do=self.tell_overdue),
         )
 
     def start(self) -> None:
@@ -168,6 +169,10 @@ class Worker:
     async def take_up(self) -> int:
         """Finish imports and runs that a killed process left; how many."""
         return await leftovers.take_up(self._engine, self._sealer)
+
+    async def tell_overdue(self) -> int:
+        """Name what providers owe beyond its due day; how many new cases."""
+        return await leftovers.tell_overdue(self._engine, self._clock())
 
     async def purge(self) -> int:
         """Forget answers that nobody will ask for again; how many."""

@@ -3,12 +3,13 @@
 A style belongs to a layout, never to a cell: `1.000` is a thousand in one file and one in another.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
 import msgspec
+
+from providers.tables import DateStyle, fold
 
 LAYOUT_BYTES_MAX = 65_536
 
@@ -25,8 +26,6 @@ Column = Literal[
     "counterparty_name",
 ]
 """What a column may hold. `amount` is signed and stands instead of `debit` and `credit`."""
-
-DateStyle = Literal["dd/mm/yyyy", "dd-mm-yyyy", "dd.mm.yyyy", "yyyy-mm-dd", "yyyy/mm/dd"]
 
 
 class UnusableLayout(ValueError):
@@ -71,13 +70,6 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise UnusableLayout("a heading is empty, or names two columns")
         if not all(self.columns.values()):
             raise UnusableLayout("a column has no heading")
-
-
-def fold(text: str) -> str:
-    """`text` for comparing: without marks, case, punctuation and doubled blanks."""
-    parts = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    bare = (c for c in parts if not unicodedata.combining(c))
-    return " ".join("".join(c if c.isalnum() else " " for c in bare).split())
 
 
 def layout_from_json(raw: bytes) -> Layout:

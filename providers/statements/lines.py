@@ -5,16 +5,10 @@ from typing import Literal
 
 import msgspec
 
+from providers.tables import UnreadableTable
 
-class UnreadableStatement(ValueError):
-    """A statement that is not taken; names the row as a spreadsheet counts it, and the column."""
-
-    def __init__(self, row: int, column: str | None, why: str) -> None:
-        place = f"row {row}" if column is None else f"row {row}, column {column}"
-        super().__init__(f"{place}: {why}")
-        self.row = row
-        self.column = column
-        self.why = why
+UnreadableStatement = UnreadableTable
+"""A statement that is not taken; names the row, and the column by the file's own heading."""
 
 
 class StatementLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,11 +9,10 @@ from contextlib import closing
 from datetime import date
 from typing import BinaryIO, Literal
 
-from providers.statements.cells import Cells
-from providers.statements.layout import Layout, fold
+from providers.statements.layout import Layout
 from providers.statements.lines import StatementLine, Totals, UnreadableStatement
-from providers.statements.rows import Heading, Row, heading_of, rows_of
 from providers.statements.sums import Sums
+from providers.tables import Cells, Heading, Row, csv_rows, find_headings, fold
 
 HEADING_ROWS_MAX = 100
 """How many rows of names and addresses may stand before the headings."""
@@ -52,7 +51,7 @@ class StatementReader:
         return self._sums.totals()
 
     def _lines(self) -> Iterator[StatementLine]:
-        with closing(rows_of(self._file, self._layout)) as rows:
+        with closing(csv_rows(self._file, self._layout)) as rows:
             heading = self._heading(rows)
             last = heading.row
             for number, texts in rows:
@@ -68,9 +67,12 @@ class StatementReader:
     def _heading(self, rows: Iterator[tuple[int, list[str]]]) -> Heading:
         """The first row that names every column needed; labels before it may give balances."""
         last = 1
+        columns = self._layout.columns
+        sides = {"amount"} if "amount" in columns else {"debit", "credit"}
+        needed = frozenset({"booked_on", "memo"} | sides)
         for number, texts in rows:
             last = number
-            heading = heading_of(number, texts, self._layout)
+            heading = find_headings(number, texts, columns, needed)
             if heading is not None:
                 return heading
             self._take_summary(number, texts, None)

@@ -18,6 +18,8 @@ Scope: TypeAlias = Literal[
     "ledger:read",
     "statements:read",
     "statements:write",
+    "settlements:read",
+    "settlements:write",
     "runs:read",
     "runs:write",
     "unmatched:read",
@@ -56,6 +58,7 @@ READS: Final[frozenset[Scope]] = frozenset(
         "events:read",
         "ledger:read",
         "statements:read",
+        "settlements:read",
         "runs:read",
         "unmatched:read",
         "days:read",
@@ -64,7 +67,8 @@ READS: Final[frozenset[Scope]] = frozenset(
 
 ROLE_SCOPES: Final[dict[Role, frozenset[Scope]]] = {
     "viewer": READS,
-    "maker": READS | {"statements:write", "runs:write", "counter:write", "unmatched:propose"},
+    "maker": READS
+    | {"statements:write", "settlements:write", "runs:write", "counter:write", "unmatched:propose"},
     "checker": READS | {"unmatched:decide", "days:close"},
     "admin": READS | {"access:manage"},
     "auditor": READS | {"audit:read"},

@@ -43,9 +43,12 @@ async def work(
     from ledger.accounts import business_day
     from service.database import create_engine
     from service.reconciliation.runs import reconcile
+    from service.sealing import Sealer
+    from service.settings import master_key
 
     day = business_day(datetime.now(UTC)) if until is None else until.date()
     engine = create_engine(settings.database_url, pool_size=POOL_SIZE)
+    sealer = Sealer(master_key(settings))
     try:
         async with engine.connect() as connection:
             every = sa.text("select book_id from ledger.book order by 1 limit :limit")
@@ -62,7 +65,7 @@ async def work(
                 )
 
             return [
-                await reconcile(engine, one, day, dry_run=dry_run, progress=progress)
+                await reconcile(engine, one, day, dry_run=dry_run, progress=progress, sealer=sealer)
                 for one in (books if book_id is None else [book_id])
             ]
     finally:
@@ -81,6 +84,8 @@ def tell(run: "Run") -> None:
         f" ({counts.posted_vnd:,} đ), giữ cho người nộp / held {counts.held_vnd:,} đ,"
         f" không đổi / unchanged {counts.unchanged}"
     )
+    if counts.payouts:
+        click.echo(f"  quyết toán về / payouts {counts.payouts} ({counts.payouts_vnd:,} đ)")
     for rule, count in counts.by_rule.items():
         click.echo(f"  {rule}: {count}")
     for reason, count in counts.by_reason.items():

@@ -5,9 +5,9 @@ sighting in order of arrival read and change that state in memory, and writes th
 It never commits: whoever calls answers "done" only after COMMIT returned.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,7 @@ from ledger.entries import OpenDay
 from service.payments import joining, loading, outcomes, writing
 from service.payments.effects import Effects
 from service.payments.entries import Booking, dimensions, money_account
+from service.payments.loading import TraceKey
 from service.payments.outcomes import Decision
 from service.payments.sightings import (
     Became,
@@ -29,6 +30,11 @@ from service.payments.sightings import (
     SubjectKind,
 )
 from service.payments.state import Movement, Seen, World
+
+UNEXPLAINING: Final = frozenset({"UNIDENTIFIED_CREDIT", "HELD_BY_PROVIDER", "ORPHAN_SETTLEMENT"})
+"""Reasons by which another window's word leaves waiting money where it is."""
+
+Then: TypeAlias = Callable[[World, Sequence[Booked], Effects], None]
 
 GROUP_MAX: Final = 1_000
 """Sightings in one call of `book`; a longer list is the caller's to cut."""
@@ -41,19 +47,24 @@ async def book(
     now: datetime,
     effects: Effects | None = None,
     days: Mapping[int, OpenDay] | None = None,
+    traces: Sequence[TraceKey] = (),
+    then: Then | None = None,
 ) -> list[Booked]:
     """Join, book and allocate `sightings` in the caller's transaction, in their order.
 
     Gives one `Booked` for each, in order. `effects` may carry rows (calls, events) that the caller
-    wants written in the same statement. Raises ValueError for more than GROUP_MAX sightings; any
+    wants written in the same statement. `then` may add to what is written, with the movements of
+    `traces` locked as well. Raises ValueError for more than GROUP_MAX sightings; any
     error leaves nothing behind once the caller rolls back.
     """
     if len(sightings) > GROUP_MAX:
         message = f"{len(sightings)} sightings in one group; at most {GROUP_MAX}"
         raise ValueError(message)
     effects = effects or Effects()
-    world = await loading.load(connection, sightings)
+    world = await loading.load(connection, sightings, traces=traces)
     booked = fold(sightings, world, effects, now)
+    if then is not None:
+        then(world, booked, effects)
     await writing.write(connection, world, effects, now=now, days=days)
     return booked
 
@@ -138,11 +149,13 @@ def _money_out(sighting: Sighting, movement: Movement, booking: Booking, world: 
     if original is None:
         movement.unexplained_vnd = sighting.amount_vnd
         lines = [booking.line(accounts.OUTGOING_UNEXPLAINED, money, sighting.amount_vnd)]
-        kind, reason = "money_out", "OUT_OF_SCOPE"
+        kind, reason = "money_out", sighting.reason or "OUT_OF_SCOPE"
     else:
         movement.reversed_vnd = sighting.amount_vnd
         lines = booking.give_back(original, money, world)
         kind, reason = "bank_reversal", "BANK_REVERSAL"
+        if sighting.view == "settlement":
+            kind, reason = "payment_reversed", "PAYMENT_REVERSED"
     booking.finish(movement.book_id, f"movement:{movement.id}", kind, lines)
     booking.effects.cases.append(
         _sighting_case(sighting, reason, subject_kind="movement", subject_id=movement.id)
@@ -185,12 +198,19 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
             effects.cases.append(_contested(sighting, movement))
         elif movement.suspense_vnd:
             became = _explain(sighting, movement, world, effects)
+        if sighting.view == "callback" and not _called(movement):
+            effects.ended.append((movement.book_id, movement.id, "MISSING_CALLBACK", "it came"))
     movement.seen.append(_seen(sighting))
     movement.dossiers |= sighting.dossiers
     world.learn(movement)
     return Booked(
         sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=False
     )
+
+
+def _called(movement: Movement) -> bool:
+    """Whether the provider has told of the money by a call before."""
+    return any(seen.seen_by.startswith("callback:") for seen in movement.seen)
 
 
 def _names_another(sighting: Sighting, movement: Movement, world: World) -> bool:
@@ -206,7 +226,7 @@ def _names_another(sighting: Sighting, movement: Movement, world: World) -> bool
 def _explain(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> Became:
     """Money waits in suspense and a better window now says what it is for: reclassify 3380."""
     decision = outcomes.decide(sighting, movement.suspense_vnd, world)
-    if decision.suspense_vnd and decision.reason in {"UNIDENTIFIED_CREDIT", "HELD_BY_PROVIDER"}:
+    if decision.suspense_vnd and decision.reason in UNEXPLAINING:
         return decision.became
     effects.resolve(movement.book_id, movement.id, "explained")
     _case(sighting, movement, decision, effects)
@@ -297,13 +317,13 @@ def _case(sighting: Sighting, movement: Movement, decision: Decision, effects: E
             book_id=sighting.book_id,
             subject_kind="movement",
             subject_id=movement.id,
-            side="bank" if sighting.view == "statement" else "callback",
+            side=sighting.side,
             reason=decision.reason,
             provider=sighting.provider,
             external_id=sighting.external_id,
             amount_vnd=amount_vnd,
             happened_at=sighting.happened_at,
-            fields=decision.fields,
+            fields=(*decision.fields, *sighting.fields),
             candidates=decision.candidates,
         )
     )
@@ -328,16 +348,19 @@ def _sighting_case(
     fields: tuple[FieldVerdict, ...] = (),
 ) -> Case:
     """A case about the sighting itself, or about `subject_id`."""
-    from_bank = sighting.view == "statement"
+    files: dict[str, SubjectKind] = {
+        "statement": "statement_line",
+        "settlement": "settlement_line",
+    }
     return Case(
         book_id=sighting.book_id,
-        subject_kind=subject_kind or ("statement_line" if from_bank else "event"),
+        subject_kind=subject_kind or files.get(sighting.view, "event"),
         subject_id=subject_id or sighting.id,
-        side="bank" if from_bank else "callback",
+        side=sighting.side,
         reason=reason,
         provider=sighting.provider,
         external_id=sighting.external_id,
         amount_vnd=sighting.amount_vnd,
         happened_at=sighting.happened_at,
-        fields=fields,
+        fields=(*fields, *sighting.fields),
     )

@@ -48,6 +48,18 @@ RESOLVE = sa.text("""
 """)
 
 
+END = sa.text("""
+    update service.unmatched as live
+    set status = 'resolved', resolved_at = :now, resolution = told.resolution
+    from (select distinct on (book_id, subject_id, reason) book_id, subject_id, reason, resolution
+          from unnest(cast(:book_ids as integer[]), cast(:subject_ids as uuid[]),
+                      cast(:reasons as text[]), cast(:resolutions as text[]))
+              as told (book_id, subject_id, reason, resolution)) as told
+    where live.book_id = told.book_id and live.subject_id = told.subject_id
+      and live.reason = told.reason and live.status <> 'resolved'
+""")
+
+
 async def open_cases(
     connection: AsyncConnection,
     cases: Sequence[Case],
@@ -77,6 +89,25 @@ async def open_cases(
             "fields": [encode(case.fields).decode() for case in cases],
             "candidates": [encode(case.candidates[:CANDIDATES_MAX]).decode() for case in cases],
             "resolutions": resolutions or [None] * len(cases),
+            "now": now,
+        },
+    )
+
+
+async def end_cases(
+    connection: AsyncConnection, ended: Sequence[tuple[int, UUID, str, str]], now: datetime
+) -> None:
+    """End the live case of one reason of each of `ended` (book, subject, reason, how it ended)."""
+    if not ended:
+        return
+    books, subjects, reasons, resolutions = map(list, zip(*ended, strict=True))
+    await connection.execute(
+        END,
+        {
+            "book_ids": books,
+            "subject_ids": subjects,
+            "reasons": reasons,
+            "resolutions": resolutions,
             "now": now,
         },
     )

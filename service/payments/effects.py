@@ -69,6 +69,8 @@ class Effects:
     cases: list[Case] = field(default_factory=list)
     resolved: list[tuple[int, UUID, str, int]] = field(default_factory=list)
     """Book, subject, how its live cases ended, and how many of `cases` were opened before."""
+    ended: list[tuple[int, UUID, str, str]] = field(default_factory=list)
+    """Book, subject, reason and how its live case of that reason ended."""
     news: list[OutboxEvent] = field(default_factory=list)
 
     def saw(self, sighting: Sighting, booked: Booked) -> None:

@@ -26,7 +26,9 @@ def join(sighting: Sighting, world: World) -> Movement | Literal["new", "unsure"
     one transaction are one movement, and the caller sees the difference. So does the number of a
     transfer by which its window would tell it again.
     """
-    if sighting.view == "callback":
+    if sighting.is_by_transaction and sighting.direction == "out":
+        return "new"  # it names the payment that it takes back
+    if sighting.is_by_transaction:
         traced = (world.traced(sighting.book_id, sighting.origin, t) for t in sighting.traces)
         return next((movement for movement in traced if movement is not None), "new")
     if sighting.view == "counter":

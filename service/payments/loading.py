@@ -54,13 +54,22 @@ def join_keys(sightings: Iterable[Sighting]) -> set[int]:
     """The locks that keep two windows from booking one movement at the same moment."""
     keys: set[int] = set()
     for seen in sightings:
-        if seen.view == "callback":
+        if seen.is_by_transaction:
             keys.update(lock_key("trace", seen.book_id, seen.origin, t) for t in seen.traces)
         elif seen.view != "counter":
             keys.add(lock_key("amount", seen.book_id, seen.origin, seen.amount_vnd))
             if seen.known_as:  # it may be told once more with another amount
                 keys.add(lock_key("trace", seen.book_id, seen.origin, seen.known_as))
     return keys
+
+
+TraceKey: TypeAlias = tuple[int, str, str]
+"""Book, origin and transaction of a movement."""
+
+
+def trace_keys(traces: Iterable[TraceKey]) -> set[int]:
+    """The locks on transactions, as `join_keys` has them for their sightings."""
+    return {lock_key("trace", *one) for one in traces}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,14 +81,17 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def load(
-    connection: AsyncConnection, sightings: Sequence[Sighting], also: Sequence[Asked] = ()
+    connection: AsyncConnection,
+    sightings: Sequence[Sighting],
+    also: Sequence[Asked] = (),
+    traces: Sequence[TraceKey] = (),
 ) -> World:
     """Lock and read what `sightings` may touch; see the order of locks above.
 
-    The requests that `also` names are read as well.
+    The requests that `also` names and the movements of `traces` are read as well.
     """
     world = World()
-    await lock(connection, join_keys(sightings))
+    await lock(connection, join_keys(sightings) | trace_keys(traces))
     driver = await raw(connection)
     named = [
         *also,
@@ -93,7 +105,7 @@ async def load(
     if merchants:
         rows = await driver.fetch(queries.SERVES, merchants)
         world.serves = {row["id"]: frozenset(row["serves"]) for row in rows}
-    movements = await _find_movements(driver, sightings)
+    movements = await _find_movements(driver, sightings, traces)
     by_feed = {s.reference for s in sightings if s.view == "feed" and s.reference}
     outgoing = any(s.direction == "out" for s in sightings)
     asked, siblings = await _find_requests(driver, named, by_feed, world, outgoing=outgoing)
@@ -186,17 +198,17 @@ async def lock_notices(driver: Driver, keys: Iterable[NoticeKey]) -> dict[Notice
     return notices
 
 
-async def _find_movements(driver: Driver, sightings: Sequence[Sighting]) -> list[tuple[int, UUID]]:
+async def _find_movements(
+    driver: Driver, sightings: Sequence[Sighting], traces: Sequence[TraceKey]
+) -> list[tuple[int, UUID]]:
     """Movements that a sighting may be of, or may reverse: by transaction, reference, or amount.
 
     A like amount is looked at only where no bank reference fits: on a busy day thousands are alike.
     """
     traced = [
-        (s.book_id, s.origin, trace)
-        for s in sightings
-        if s.view == "callback"
-        for trace in s.traces
+        (s.book_id, s.origin, trace) for s in sightings if s.is_by_transaction for trace in s.traces
     ]
+    traced += traces
     referring = [
         (
             position,

@@ -37,7 +37,9 @@ def decide(sighting: Sighting, amount_vnd: int, world: World) -> Decision:
     if sighting.view == "counter":
         return _at_the_counter(sighting, amount_vnd, world)
     request = world.requests.get(sighting.reference) if sighting.reference else None
-    if sighting.view == "callback":
+    if sighting.view == "settlement" and sighting.reason is not None:
+        return _suspense(amount_vnd, Became.KEPT, sighting.reason)
+    if sighting.is_by_transaction:
         return _by_gateway(sighting, amount_vnd, request, world)
     if sighting.view == "feed":
         return _by_transfer(sighting, amount_vnd, request)
@@ -76,7 +78,8 @@ def _by_gateway(
         return _suspense(amount_vnd, Became.KEPT, "HELD_BY_PROVIDER", tuple(fields))
     serves = world.serves.get(sighting.merchant_id or 0, frozenset())
     if request is None or request.book_id not in serves:
-        return _suspense(amount_vnd, Became.UNKNOWN_ORDER, "UNIDENTIFIED_CREDIT", tuple(fields))
+        unknown = "ORPHAN_SETTLEMENT" if sighting.view == "settlement" else "UNIDENTIFIED_CREDIT"
+        return _suspense(amount_vnd, Became.UNKNOWN_ORDER, unknown, tuple(fields))
     asked = request.amount_vnd
     fields.append(_field("amount_vnd", asked, sighting.amount_vnd))
     if sighting.amount_vnd != asked:

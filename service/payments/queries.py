@@ -140,6 +140,7 @@ MOVEMENTS: Final = """
     select movement.book_id, movement.id, movement.direction, movement.origin,
            movement.amount_vnd, movement.entry_id, money.allocated_vnd, money.suspense_vnd,
            money.held_vnd, money.unexplained_vnd, money.reversed_vnd, money.clearing_vnd,
+           money.payout_vnd,
            array(select token.value from service.token
                  where token.book_id = movement.book_id and token.movement_id = movement.id
                    and token.kind = 'dossier') as dossiers

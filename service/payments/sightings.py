@@ -10,10 +10,18 @@ from uuid import UUID
 
 import msgspec
 
-View: TypeAlias = Literal["callback", "feed", "statement", "counter"]
+View: TypeAlias = Literal["callback", "feed", "statement", "counter", "settlement"]
 Direction: TypeAlias = Literal["in", "out"]
 SubjectKind: TypeAlias = Literal[
-    "movement", "event", "statement_line", "statement", "notice", "call"
+    "movement",
+    "event",
+    "statement_line",
+    "statement",
+    "notice",
+    "call",
+    "settlement",
+    "settlement_line",
+    "settlement_batch",
 ]
 Token: TypeAlias = tuple[str, str]
 """Kind and value of a code-shaped piece of a memo (`service.token`)."""
@@ -35,6 +43,15 @@ class Became(StrEnum):
     UNSURE = "unsure"
 
 
+class FieldVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a comparison, for people."""
+
+    name: str
+    expected: str | int | None
+    found: str | int | None
+    verdict: Literal["equal", "differs", "missing", "weak"]
+
+
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """One window's report of money that moved.
 
@@ -45,6 +62,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     come, this one included (known for a file, 1 for a call). `known_as` is the one of its traces,
     `number@scope`, by which this very window would tell the same money again: set where the number
     is the bank's own, and one window may tell it under two scopes (connections, payment links).
+    `reason` is what a case about the money is called where nothing explains it, if that is not by
+    the outcome table; `fields` say where the report stands.
     """
 
     id: UUID
@@ -68,6 +87,27 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[Token, ...] = ()
     notice_id: UUID | None = None
     peers: int = 1
+    reason: str | None = None
+    fields: tuple[FieldVerdict, ...] = ()
+
+    @property
+    def is_by_transaction(self) -> bool:
+        """Whether the provider's own transaction number names the movement."""
+        return self.view in {"callback", "settlement"}
+
+    @property
+    def own_trace(self) -> str | None:
+        """The transaction number by which a new movement is known from now on, if it has one."""
+        if not self.is_by_transaction or self.direction == "out" or not self.traces:
+            return None
+        return self.traces[0]
+
+    @property
+    def side(self) -> Literal["callback", "settlement", "bank"]:
+        """On which side of the list a case about this sighting stands."""
+        if self.view == "settlement":
+            return "settlement"
+        return "bank" if self.view == "statement" else "callback"
 
     @property
     def dossiers(self) -> frozenset[str]:
@@ -84,15 +124,6 @@ class Booked(msgspec.Struct, frozen=True, kw_only=True):
     became: Became
     movement_id: UUID | None
     new_movement: bool
-
-
-class FieldVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of a comparison, for people."""
-
-    name: str
-    expected: str | int | None
-    found: str | int | None
-    verdict: Literal["equal", "differs", "missing", "weak"]
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

@@ -152,6 +152,7 @@ class Movement:
     unexplained_vnd: int = 0
     reversed_vnd: int = 0
     clearing_vnd: int = 0
+    payout_vnd: int = 0
     dossiers: frozenset[str] = frozenset()
     """The keys of the whole dossier codes that any window told of it."""
     seen: list[Seen] = field(default_factory=list)

@@ -71,7 +71,7 @@ MOVEMENT: Final[Columns[New]] = (
     ("id", "uuid", lambda row: row[1].id),
     ("direction", "text", lambda row: row[1].direction),
     ("origin", "text", lambda row: row[1].origin),
-    ("trace", "text", lambda row: row[0].traces[0] if row[0].view == "callback" else None),
+    ("trace", "text", lambda row: row[0].own_trace),
     ("amount_vnd", "bigint", lambda row: row[1].amount_vnd),
     ("happened_at", "timestamptz", lambda row: row[0].happened_at),
     ("value_date", "date", lambda row: row[0].happened_on),
@@ -88,6 +88,7 @@ MONEY: Final[Columns[Movement]] = (
     ("unexplained_vnd", "bigint", lambda row: row.unexplained_vnd),
     ("reversed_vnd", "bigint", lambda row: row.reversed_vnd),
     ("clearing_vnd", "bigint", lambda row: row.clearing_vnd),
+    ("payout_vnd", "bigint", lambda row: row.payout_vnd),
 )
 
 ALLOCATION: Final[Columns[Allocation]] = (
@@ -284,6 +285,7 @@ async def _write_cases(connection: AsyncConnection, effects: Effects, now: datet
             mine = case.book_id == book_id and case.subject_id == subject_id
             if mine and resolutions[position] is None:
                 resolutions[position] = resolution
+    await cases.end_cases(connection, effects.ended, now)
     live_before = [(book_id, subject, how) for book_id, subject, how, _ in effects.resolved]
     await cases.resolve_cases(connection, live_before, now)
     await cases.open_cases(connection, effects.cases, now, resolutions)

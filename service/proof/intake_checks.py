@@ -7,8 +7,15 @@ import sqlalchemy as sa
 from ledger import accounts
 from service.proof.checks import Check
 
-MONEY_ACCOUNTS: Final = [accounts.CASH, accounts.BANK, accounts.CLEARING]
-"""Where money itself stands; a line between two of them moves it and books nothing in."""
+MONEY_ACCOUNTS: Final = [
+    accounts.CASH,
+    accounts.BANK,
+    accounts.CLEARING,
+    accounts.PROVIDER_RECEIVABLE,
+    accounts.SERVICE_COST,
+]
+"""Where money itself stands, or is kept as a fee; a line between two of them moves it and books
+nothing in. A payout (3380 / 1388) is no second booking: it says what the bank credit was."""
 
 MONEY_STATUSES: Final = ["paid", "held", "reversed", "credit", "debit"]
 """What an event says when money moved (service.intake)."""
@@ -72,12 +79,16 @@ WINDOWS = sa.text("""
         select id, 'service.counter_receipt', 'in', amount_vnd
         from service.counter_receipt where book_id = :book_id
         union all
+        select id, 'service.settlement_line', case when gross_vnd > 0 then 'in' else 'out' end,
+               abs(gross_vnd)
+        from service.settlement_line where book_id = :book_id and sighted
+        union all
         select id, 'service.event', null, amount_vnd
         from service.event where book_id = :book_id and amount_vnd is not null
           and status = any(cast(:statuses as text[]))
     ) as told
     full join (select id, view, direction, amount_vnd from service.sighting
-               where book_id = :book_id and view <> 'settlement') as sighting
+               where book_id = :book_id) as sighting
       on sighting.id = told.id
     where sighting.id is null or told.id is null or sighting.amount_vnd <> told.amount_vnd
        or sighting.direction <> told.direction
@@ -119,6 +130,7 @@ BOOKED_ONCE = sa.text("""
                    debit = any(cast(:money as text[])) as inward,
                    credit = any(cast(:money as text[])) as outward
             from ledger.line where book_id = :book_id and movement_id is not null
+              and not (debit = '3380' and credit = '1388')
         ) as line
         where inward <> outward
         group by movement_id, entry_id

@@ -12,6 +12,10 @@ WAITING_REASONS: Final = [
     "HELD_BY_PROVIDER",
     "AMBIGUOUS",
     "WRONG_ACCOUNT",
+    "ORPHAN_SETTLEMENT",
+    "DUPLICATE_SETTLEMENT",
+    "SETTLEMENT_ADJUSTMENT",
+    "CHARGEBACK_REVERSED",
 ]
 """Reasons that intake gives to money on 3380: while such a case is live, money waits there."""
 
@@ -34,6 +38,13 @@ OPEN_ITEMS = sa.text("""
                -sum(amount_vnd) filter (where account = '3381') as held_vnd,
                -sum(amount_vnd) filter (where account = '3382') as refund_vnd
         from side group by movement_id
+    ), owed as (
+        select movement_id, sum(vnd) as vnd from (
+            select movement_id, receivable_vnd + disputed_vnd as vnd from service.settlement_line
+            where book_id = :book_id and movement_book_id = :book_id
+            union all
+            select movement_id, -amount_vnd from service.payout_match where book_id = :book_id
+        ) as told group by movement_id
     )
     select 'service.money_state' as tbl,
            cast(coalesce(state.movement_id, net.movement_id) as text) as row_id,
@@ -42,15 +53,17 @@ OPEN_ITEMS = sa.text("""
                   coalesce(net.suspense_vnd, 0), coalesce(net.held_vnd, 0),
                   coalesce(net.receivable_vnd, 0), coalesce(net.refund_vnd, 0)) as expected,
            case when state.movement_id is null then 'no movement of this book'
-                else format('clearing %s, unexplained %s, suspense %s, held %s',
+                else format('clearing %s, unexplained %s, suspense %s, held %s, settled %s',
                             state.clearing_vnd, state.unexplained_vnd, state.suspense_vnd,
-                            state.held_vnd) end as found
+                            state.held_vnd, coalesce(owed.vnd, 0)) end as found
     from (select * from service.money_state where book_id = :book_id) as state
     full join net on net.movement_id = state.movement_id
+    left join owed on owed.movement_id = coalesce(state.movement_id, net.movement_id)
     where state.movement_id is null
        or coalesce(net.clearing_vnd, 0) <> state.clearing_vnd
        or coalesce(net.unexplained_vnd, 0) <> state.unexplained_vnd
-       or coalesce(net.receivable_vnd, 0) <> 0 or coalesce(net.refund_vnd, 0) <> 0
+       or coalesce(net.receivable_vnd, 0) <> coalesce(owed.vnd, 0)
+       or coalesce(net.refund_vnd, 0) <> 0
        or (state.reversed_vnd = 0 and (coalesce(net.suspense_vnd, 0) <> state.suspense_vnd
                                        or coalesce(net.held_vnd, 0) <> state.held_vnd))
     order by 2 limit :limit
@@ -72,7 +85,7 @@ REVERSED = sa.text("""
           on line.book_id = :book_id and line.movement_id = reversed.id
         cross join lateral (values (line.debit, line.amount_vnd), (line.credit, -line.amount_vnd))
             as side (account, vnd)
-        where side.account not in ('1110', '1121', '1130')
+        where side.account not in ('1110', '1121', '1130', '1388', '6140')
         group by reversed.origin, reversed.amount_vnd, side.account
     ), uneven as (
         select origin, amount_vnd,
@@ -95,7 +108,7 @@ REVERSED = sa.text("""
 """)
 
 # Lines of control accounts that no movement explains: a statement line in doubt with its live
-# case, or what an older system brought in.
+# case, a provider's fee that is of no payment, or what an older system brought in.
 WITHOUT_MOVEMENT = sa.text("""
     select 'ledger.line' as tbl, line.entry_id || '/' || line.position as row_id,
            'an open item: a movement, a statement line in doubt, an opening balance' as expected,
@@ -116,6 +129,12 @@ WITHOUT_MOVEMENT = sa.text("""
           where sighting.book_id = line.book_id
             and 'sighting:' || sighting.id = entry.source
             and sighting.amount_vnd = line.amount_vnd))
+      and not (entry.kind = 'settled' and exists (
+          select from service.settlement_line as told
+          where told.book_id = line.book_id and told.movement_id is null
+            and told.id = cast(case entry.kind when 'settled' then substr(entry.source, 12) end
+                               as uuid)
+            and abs(told.receivable_vnd) = line.amount_vnd))
     order by line.entry_id, line.position limit :limit
 """)
 

@@ -26,6 +26,9 @@ CLAIMED_THERE = sa.text("""
         when 'statement_line' then not exists (
             select from service.statement_line as item
             where item.book_id = claim.book_id and item.id = claim.item_id)
+        when 'settlement_batch' then not exists (
+            select from service.settlement_batch as item
+            where item.book_id = claim.book_id and item.id = claim.item_id)
         when 'event' then not exists (
             select from service.event as item
             where item.book_id = claim.book_id and item.id = claim.item_id)

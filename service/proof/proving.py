@@ -10,7 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 import ledger.proof
 from ledger.proof import Finding
 from service.database import snapshot
-from service.proof import intake_checks, money_checks, notice_checks, other_checks
+from service.proof import (
+    intake_checks,
+    money_checks,
+    notice_checks,
+    other_checks,
+    settlement_checks,
+)
 from service.proof.checks import Check
 
 FINDINGS_MAX: Final = 20
@@ -24,6 +30,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *notice_checks.CHECKS,
     *other_checks.CHECKS,
     *money_checks.CHECKS,
+    *settlement_checks.CHECKS,
 )
 
 LEDGER_INVARIANTS: Final = {

@@ -24,6 +24,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     cases_updated: int = 0
     changed_meanwhile: int = 0
     failed: int = 0
+    payouts: int = 0
+    """Bank credits, or several, that were found to be a provider's payout."""
+    payouts_vnd: int = 0
     by_rule: dict[str, int] = {}
     """Posted movements by rule."""
     by_reason: dict[str, int] = {}

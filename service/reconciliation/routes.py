@@ -14,8 +14,8 @@ from service.problems import refusals
 from service.reconciliation import runs
 from service.reconciliation.errors import BookNotNamed
 from service.reconciliation.messages import NewRun, Run
-from service.statements.background import background_of
 from service.strict_json import StrictJSON
+from service.web.background import background_of
 from service.web.calls import ASKED, WITH_BODY
 
 TAGS: Final = ["reconciliation"]
@@ -52,7 +52,9 @@ async def start_run(
     run_id = await runs.begin(state.engine, book_id, data.business_date, dry_run=data.dry_run)
     async with state.engine.connect() as connection:
         begun = await runs.find(connection, [book_id], run_id)
-    background_of(state).start(f"run:{run_id}", runs.execute(state.engine, book_id, run_id))
+    background_of(state).start(
+        f"run:{run_id}", runs.execute(state.engine, book_id, run_id, sealer=state.sealer)
+    )
     return begun
 
 

@@ -24,6 +24,7 @@ from service.errors import NotFound
 from service.reconciliation.counting import Counts
 from service.reconciliation.messages import Run
 from service.reconciliation.working import Progress, Work, checkpoint
+from service.sealing import Sealer
 
 PAUSE_S: Final = 0.2
 RUN_LOCK: Final = 0x52554E00
@@ -92,25 +93,31 @@ async def reconcile(
     *,
     dry_run: bool = False,
     progress: Progress | None = None,
+    sealer: Sealer | None = None,
 ) -> Run:
-    """Begin a run and execute it."""
+    """Begin a run and execute it; `sealer` lets it read the words of the merchants' payouts."""
     run_id = await begin(engine, book_id, business_date, dry_run=dry_run)
-    return await execute(engine, book_id, run_id, progress)
+    return await execute(engine, book_id, run_id, progress, sealer=sealer)
 
 
-async def resume(engine: AsyncEngine, book_id: int) -> int:
+async def resume(engine: AsyncEngine, book_id: int, sealer: Sealer | None = None) -> int:
     """Execute what a killed process left of a book's runs; how many. For the worker's turn."""
     async with engine.connect() as connection:
         left = [
             UUID(str(one)) for one in await connection.scalars(UNFINISHED, {"book_id": book_id})
         ]
     for run_id in left:
-        await execute(engine, book_id, run_id)
+        await execute(engine, book_id, run_id, sealer=sealer)
     return len(left)
 
 
 async def execute(
-    engine: AsyncEngine, book_id: int, run_id: UUID, progress: Progress | None = None
+    engine: AsyncEngine,
+    book_id: int,
+    run_id: UUID,
+    progress: Progress | None = None,
+    *,
+    sealer: Sealer | None = None,
 ) -> Run:
     """Plan and apply a run, or go on with it; waits while another run of the book is at work.
 
@@ -122,13 +129,13 @@ async def execute(
         run = await _read(engine, book_id, run_id)
         if run.status in {"done", "failed"}:
             return run
-        work = Work(engine, run, tell)
+        work = Work(engine, run, tell, sealer)
         try:
             if run.dry_run:
                 await work.rehearse()
             else:
                 for left in await _left(engine, book_id, run_id):
-                    await Work(engine, await _read(engine, book_id, left), tell).go()
+                    await Work(engine, await _read(engine, book_id, left), tell, sealer).go()
                 await checkpoint(engine, book_id)
                 await work.go()
         except Exception:

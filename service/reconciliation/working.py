@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ledger import days
 from service.database import snapshot, sqlstate
 from service.problems import TRY_AGAIN
+from service.reconciliation import payouts
 from service.reconciliation.applying import Became, case_steps, post_steps
 from service.reconciliation.counting import Counts, add
 from service.reconciliation.messages import Run, RunStatus
 from service.reconciliation.planning import plan
 from service.reconciliation.steps import Step
+from service.sealing import Sealer
 
 CHUNK: Final = 200
 ATTEMPTS: Final = 4
@@ -95,10 +97,13 @@ async def _patience(connection: AsyncConnection, lock_timeout_ms: int) -> None:
 class Work:
     """One run under way."""
 
-    def __init__(self, engine: AsyncEngine, run: Run, tell: Progress) -> None:
+    def __init__(
+        self, engine: AsyncEngine, run: Run, tell: Progress, sealer: Sealer | None = None
+    ) -> None:
         self._engine = engine
         self._run = run
         self._tell = tell
+        self._sealer = sealer
         self._counts = run.counts
         self._key: dict[str, object] = {"book_id": run.book_id, "run_id": run.id}
         self._failed: set[UUID] = set()
@@ -138,6 +143,7 @@ class Work:
         """Apply what a killed process left, then plan and apply until nothing is left to do."""
         before = self._counts.posted
         await self._apply()
+        await self._pay_out(dry_run=False)
         for left in reversed(range(ROUNDS_MAX)):
             posts = await self._plan(both=not left)
             await self._apply()
@@ -146,6 +152,24 @@ class Work:
         if self._counts.posted > before:
             await checkpoint(self._engine, self._run.book_id)
         await self.set("done")
+
+    async def _pay_out(self, *, dry_run: bool) -> None:
+        """Rule R1, before others look at the credits that are payouts."""
+        paid = await payouts.pay(
+            self._engine,
+            self._sealer,
+            self._run.book_id,
+            self._run.business_date,
+            dry_run=dry_run,
+        )
+        if paid.count:
+            rules = self._counts.by_rule
+            self._counts = msgspec.structs.replace(
+                self._counts,
+                payouts=self._counts.payouts + paid.count,
+                payouts_vnd=self._counts.payouts_vnd + paid.amount_vnd,
+                by_rule=rules | {payouts.RULE: rules.get(payouts.RULE, 0) + paid.count},
+            )
 
     async def _plan(self, *, both: bool) -> bool:
         """Write a plan in one transaction: of postings, or of cases where there are none to post.
@@ -244,6 +268,7 @@ class Work:
     async def rehearse(self) -> None:
         """Apply every chunk and roll it back: what would change, and nothing does."""
         self._counts = Counts()
+        await self._pay_out(dry_run=True)
         async for steps in self._plans():
             for start in range(0, len(steps), CHUNK):
                 part = steps[start : start + CHUNK]

@@ -21,10 +21,3 @@ class UnknownBankAccount(Refusal):
 
     status, code = 404, "unknown-bank-account"
     title_vi, title_en = "Không tìm thấy tài khoản ngân hàng", "The bank account is not known"
-
-
-class EmptyFile(Refusal):
-    """The file has no bytes."""
-
-    status, code = 422, "empty-file"
-    title_vi, title_en = "Tệp rỗng", "The file is empty"

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from ledger.accounts import BUSINESS_ZONE
 from providers.statements import StatementLine
-from providers.statements.layout import fold
+from providers.tables import fold
 from service.payments import evidence
 from service.payments.sightings import Sighting
 from service.sealing import Sealer

@@ -10,14 +10,15 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, MultipartBody, QueryParameter
 
 from service.access import Principal, allow
-from service.errors import InvalidCursor, NotFound, UnsupportedMediaType
+from service.errors import EmptyFile, InvalidCursor, NotFound, UnsupportedMediaType
 from service.problems import refusals
+from service.sealed_files import FILE_BYTES_MAX
 from service.statements import queries
-from service.statements.background import background_of
-from service.statements.errors import EmptyFile, UnknownBankAccount, UnknownLayout
+from service.statements.errors import UnknownBankAccount, UnknownLayout
 from service.statements.importing import import_when_free
-from service.statements.keeping import FILE_BYTES_MAX, keep
+from service.statements.keeping import keep
 from service.statements.messages import Statement, StatementPage, StatementStatus
+from service.web.background import background_of
 from service.web.calls import ASKED, WITH_BODY, Cursor, Limit
 
 TAGS: Final = ["statements"]

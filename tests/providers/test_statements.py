@@ -22,7 +22,7 @@ from providers.statements import (
     layout_from_json,
     read_lines,
 )
-from providers.statements.rows import LINE_CHARS_MAX
+from providers.tables.rows import LINE_CHARS_MAX
 from tests.providers.making import HERE
 
 HEADINGS = "PageId,TNXDate,DocNo,Debit,Credit,Balance,TransactionDetails"

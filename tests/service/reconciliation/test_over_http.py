@@ -4,7 +4,7 @@ import pytest
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.statements.background import background_of
+from service.web.background import background_of
 from tests.service.conftest import Province, client_of
 from tests.service.reconciliation.making import Owed, owe, reference, statuses
 from tests.service.statements.making import MAPPING, Row, csv

@@ -6,7 +6,7 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.database import create_engine
-from service.statements.background import background_of
+from service.web.background import background_of
 from tests.databases import Database
 from tests.service.statements.making import MAPPING, Row, add_account, csv, every
 

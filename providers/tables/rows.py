@@ -1,4 +1,4 @@
-"""Rows of a delimited file under its headings, lazily and with limits; no meaning yet."""
+"""Rows of a table under its headings, lazily and with limits; no meaning yet."""
 
 import csv
 import io
@@ -7,8 +7,8 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from providers.statements.layout import Column, Layout, fold
-from providers.statements.lines import UnreadableStatement
+from providers.tables.errors import UnreadableTable
+from providers.tables.style import Delimited, fold
 
 LINE_CHARS_MAX = 16_384
 ROW_LINES_MAX = 50
@@ -16,6 +16,7 @@ ROW_LINES_MAX = 50
 COLUMNS_MAX = 100
 
 _Read = TypeVar("_Read")
+_Column = TypeVar("_Column", bound=str)
 
 
 class Heading(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +24,7 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True):
 
     row: int
     texts: Sequence[str]
-    index: Mapping[Column, int]
+    index: Mapping[str, int]
     width: int
 
 
@@ -35,23 +36,23 @@ class Row:
         self.texts = texts
         self.heading = heading
 
-    def text(self, column: Column) -> str:
+    def text(self, column: str) -> str:
         """The cell of a column; empty where the file has no such column."""
         at = self.heading.index.get(column)
         return self.texts[at] if at is not None and at < len(self.texts) else ""
 
-    def read(self, column: Column, how: Callable[[str], _Read]) -> _Read:
-        """The cell as `how` reads it; its ValueError becomes UnreadableStatement."""
+    def read(self, column: str, how: Callable[[str], _Read]) -> _Read:
+        """The cell as `how` reads it; its ValueError becomes UnreadableTable."""
         try:
             return how(self.text(column))
         except ValueError as error:
             raise self.unreadable(column, str(error)) from None
 
-    def unreadable(self, column: Column, why: str) -> UnreadableStatement:
+    def unreadable(self, column: str, why: str) -> UnreadableTable:
         """The refusal that names this row, and the column by the file's own heading."""
-        return UnreadableStatement(self.number, self.name(column), why)
+        return UnreadableTable(self.number, self.name(column), why)
 
-    def name(self, column: Column) -> str:
+    def name(self, column: str) -> str:
         """What the file calls a column."""
         at = self.heading.index.get(column)
         return column if at is None else self.heading.texts[at].strip()
@@ -59,48 +60,53 @@ class Row:
     def check_width(self) -> None:
         """Refuse a row that is cut off, or split by a delimiter that was not quoted."""
         if len(self.texts) < self.heading.width:
-            raise UnreadableStatement(self.number, None, "the row is cut off")
+            raise UnreadableTable(self.number, None, "the row is cut off")
         if any(text.strip() for text in self.texts[len(self.heading.texts) :]):
-            raise UnreadableStatement(self.number, None, "the row has more cells than headings")
+            raise UnreadableTable(self.number, None, "the row has more cells than headings")
 
 
-def heading_of(row: int, texts: Sequence[str], layout: Layout) -> Heading | None:
-    """The headings in a row; None when a column the layout cannot do without is not there.
+def find_headings(
+    row: int,
+    texts: Sequence[str],
+    columns: Mapping[_Column, Sequence[str]],
+    needed: frozenset[str],
+) -> Heading | None:
+    """The headings in a row; None when a column that is needed is not there.
 
-    UnreadableStatement when two headings claim one column.
+    `columns` gives the names each column is known by. UnreadableTable when two headings claim one
+    column.
     """
-    wanted = {fold(name): column for column, names in layout.columns.items() for name in names}
-    index: dict[Column, int] = {}
+    wanted = {fold(name): column for column, names in columns.items() for name in names}
+    index: dict[str, int] = {}
     for at, text in enumerate(texts):
         column = wanted.get(fold(text))
         if column is None:
             continue
         if column in index:
-            raise UnreadableStatement(row, text.strip(), "a second heading for the same column")
+            raise UnreadableTable(row, text.strip(), "a second heading for the same column")
         index[column] = at
-    sides: set[Column] = {"amount"} if "amount" in layout.columns else {"debit", "credit"}
-    if not {"booked_on", "memo"} | sides <= index.keys():
+    if not needed <= index.keys():
         return None
     width = max(index.values()) + 1
     return Heading(row=row, texts=tuple(texts), index=index, width=width)
 
 
-def rows_of(file: BinaryIO, layout: Layout) -> Generator[tuple[int, list[str]], None, None]:
+def csv_rows(file: BinaryIO, how: Delimited) -> Generator[tuple[int, list[str]], None, None]:
     """(row number, cells) of each row, blank ones too; the file is left open."""
-    text = io.TextIOWrapper(file, encoding=layout.encoding, newline="")
+    text = io.TextIOWrapper(file, encoding=how.encoding, newline="")
     number = 0
     try:
         lines = _Lines(text)
-        for cells in csv.reader(lines, delimiter=layout.delimiter, strict=True):
+        for cells in csv.reader(lines, delimiter=how.delimiter, strict=True):
             number += 1
             lines.of_row = 0
             if len(cells) > COLUMNS_MAX:
-                raise UnreadableStatement(number, None, "too many columns")
+                raise UnreadableTable(number, None, "too many columns")
             yield number, cells
     except UnicodeError:
-        raise UnreadableStatement(number + 1, None, f"not {layout.encoding} text") from None
+        raise UnreadableTable(number + 1, None, f"not {how.encoding} text") from None
     except csv.Error as error:
-        raise UnreadableStatement(number + 1, None, str(error)) from None
+        raise UnreadableTable(number + 1, None, str(error)) from None
     finally:
         if not file.closed:
             text.detach()  # or the wrapper would close the caller's file with itself
