@@ -181,7 +181,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
         if isinstance(getattr(settings, field), bool)
         else str(getattr(settings, field))
         for field in settings.__struct_fields__
-        if getattr(settings, field) != ""
+        if getattr(settings, field) not in {"", None}
     }
 
 
