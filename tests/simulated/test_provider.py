@@ -1,7 +1,6 @@
 """A simulated provider over real HTTP: its pages, its API, its callbacks, its knobs, its file."""
 
 import asyncio
-import csv
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from litestar.params import FromPath, RawBody
 
 from providers import MakesCheckout, Outcome, Rejected
 from providers.acting import Payment, Refund, Shop
+from providers.settlements import MAPPINGS, SettlementLine, SettlementReader
 from providers.untrusted import VIETNAM
 from service.dev.demo_file import DemoProblem
 from service.dev.provider import settlement
@@ -305,36 +305,40 @@ async def test_a_mode_that_the_provider_has_not_is_named() -> None:
             pass
 
 
-def rows(file: bytes) -> list[dict[str, str]]:
-    """The lines of a settlement file, without its trailer."""
-    found = list(csv.DictReader(io.StringIO(file.decode())))
-    trailer = found.pop()
-    assert (trailer["line_type"], trailer["transaction"]) == ("count", str(len(found)))
-    return found
+def lines_of(provider: str, file: bytes) -> list[SettlementLine]:
+    """The lines of a settlement file, as the shipped mapping reads them."""
+    return list(SettlementReader(io.BytesIO(file), MAPPINGS[provider]))
 
 
-async def test_the_settlement_file_has_the_payments_of_the_day() -> None:
-    """Each payment of the Vietnamese day with gross, fee and net; the payout is the sum of nets."""
-    async with playing(VNPAY) as (running, _, client):
+@EACH
+async def test_the_settlement_file_has_the_payments_of_the_day(spoken: Spoken) -> None:
+    """The provider's file of a day reads as its own list, line by line, by the shipped mapping."""
+    async with playing(spoken) as (running, _, client):
         for _ in range(3):
-            await paid(client, VNPAY)
-        await paid(client, VNPAY, status="failed")
+            await paid(client, spoken)
+        await client.post("/control/pay", json={"order_code": "X1", "amount_vnd": 7, "quiet": True})
         today = datetime.now(VIETNAM).date()
         answer = await client.get(f"/settlement/{today}.csv")
         assert answer.headers["content-type"].startswith("text/csv")
-        found = rows(answer.content)
-        assert [one["line_type"] for one in found] == ["payment"] * 3 + ["fee", "payout"]
-        told = {one.transaction for one in running.actor.shop.payments if one.status == "paid"}
-        assert {one["transaction"] for one in found[:3]} == told
-        for one in found[:4]:
-            assert int(one["gross_vnd"]) - int(one["fee_vnd"]) == int(one["net_vnd"])
-        assert int(found[4]["net_vnd"]) == sum(int(one["net_vnd"]) for one in found[:4])
+        found = lines_of(spoken.provider, answer.content)
+        payments = running.actor.shop.payments
+        assert [(one.transaction, one.gross_vnd) for one in found if one.kind == "payment"] == [
+            (one.transaction, one.amount_vnd) for one in payments
+        ]
+        at_provider = MAPPINGS[spoken.provider].money == "provider"
+        for line in found:
+            if line.kind == "payment":
+                fee_vnd = settlement.fee_of(line.gross_vnd) if at_provider else 0
+                assert line.fee_vnd == fee_vnd
+        due_vnd = sum(one.net_vnd for one in found if one.kind != "payout")
+        paid_out = [one.gross_vnd for one in found if one.kind == "payout"]
+        assert paid_out in ([], [due_vnd])
         other = await client.get(f"/settlement/{today - timedelta(days=1)}.csv")
-        assert rows(other.content) == []
+        assert lines_of(spoken.provider, other.content) == []
         assert (await client.get("/settlement/yesterday.csv")).status_code == 404
 
 
-async def test_a_settlement_day_is_vietnamese_and_has_refunds() -> None:
+def test_a_settlement_day_is_vietnamese_and_has_refunds() -> None:
     """A minute before midnight in Huế belongs to that day; money given back stands as minus."""
     late = datetime(2026, 3, 12, 16, 59, tzinfo=UTC)
     shop = Shop(
@@ -347,12 +351,13 @@ async def test_a_settlement_day_is_vietnamese_and_has_refunds() -> None:
         request_id="r", order_code=CODE, transaction="9", of_transaction="1", amount_vnd=20_000,
         asked_at=late, state="done",
     )  # fmt: skip
-    found = rows(settlement.of_day(shop, "M", date(2026, 3, 12)))
-    assert [(one["line_type"], one["transaction"]) for one in found[:2]] == [
-        ("payment", "1"),
-        ("refund", "9"),
+    found = lines_of("vnpay", settlement.of_day(shop, "vnpay", "M", date(2026, 3, 12)))
+    assert [(one.kind, one.transaction, one.gross_vnd, one.refund_reference) for one in found] == [
+        ("payment", "1", 50_000, ""),
+        ("refund", "1", -20_000, "r"),
+        ("fee", "", 0, ""),
+        ("payout", "", 50_000 - 550 - 20_000 - 3_300, ""),
     ]
-    assert (found[1]["gross_vnd"], found[1]["net_vnd"]) == ("-20000", "-20000")
     assert settlement.fee_of(50_000) == 550
     assert settlement.fee_of(50) == 1
 

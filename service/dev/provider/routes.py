@@ -163,7 +163,7 @@ async def settle(name: FromPath[str], state: State) -> Response[bytes]:
         day = date.fromisoformat(name.removesuffix(".csv"))
     except ValueError:
         raise NotFoundException(detail="the file of a day is /settlement/2026-03-12.csv") from None
-    body = settlement.of_day(actor.shop, actor.terms.merchant, day)
+    body = settlement.of_day(actor.shop, actor.adapter.name, actor.terms.merchant, day)
     return Response(body, media_type="text/csv; charset=utf-8")
 
 

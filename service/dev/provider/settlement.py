@@ -1,78 +1,72 @@
-"""The settlement file of a provider's day: one neutral layout, in English, as CSV.
+"""The settlement file of a simulated provider's day, written by the mapping that we ship for it.
 
-No provider of the catalogue publishes its own; this is the simulator's. Every amount is whole đồng.
+No provider publishes its columns: the mapping is a proposal, and so is what the file looks like.
 """
 
-import csv
-import io
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
-import msgspec
-
-from providers.acting import Payment, Refund, Shop
+from providers.acting import Order, Payment, Shop
+from providers.settlements import MAPPINGS, Fact, SettlementMapping
+from providers.settlements.writing import payouts_of, write_csv
 from providers.untrusted import VIETNAM
 
-COLUMNS: Final = (
-    "line_type",
-    "transaction",
-    "order_code",
-    "happened_at",
-    "gross_vnd",
-    "fee_vnd",
-    "net_vnd",
-    "batch",
-    "bank_reference",
-)
+GENERIC: Final = "generic"
 FEE_PER_10_000: Final = 110
 """1.1 % of each payment, rounded half up to a đồng."""
 PAYOUT_FEE_VND: Final = 3_300
-"""What the transfer of a day's money costs; a line of its own."""
-COUNT: Final = "count"
+"""What the transfer of a day's money costs; a line of its own, where the file knows such lines."""
+TOLD_AT: Final = time(23, 59, 59, tzinfo=VIETNAM)
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the file; net = gross - fee, but for the payout, which is the sum of them."""
-
-    line_type: str
-    transaction: str
-    order_code: str = ""
-    happened_at: datetime | None = None
-    gross_vnd: int = 0
-    fee_vnd: int = 0
-    net_vnd: int
-    bank_reference: str = ""
+def of_day(shop: Shop, provider: str, merchant: str, day: date) -> bytes:
+    """The file of a Vietnamese calendar day: its payments, its refunds, the fee, the payout."""
+    mapping = MAPPINGS.get(provider, MAPPINGS[GENERIC])
+    return write_csv(mapping, facts_of_day(mapping, shop, merchant, day))
 
 
-def of_day(shop: Shop, merchant: str, day: date) -> bytes:
-    """The file of a Vietnamese calendar day: payments, refunds, the fee, the payout, the count."""
-    batch = f"{merchant}-{day:%Y%m%d}"
-    lines = [
-        _payment(one) for one in shop.payments if one.status == "paid" and _day(one.paid_at) == day
+def facts_of_day(mapping: SettlementMapping, shop: Shop, merchant: str, day: date) -> list[Fact]:
+    """What the file says, in our words. In-going money counts alone where it is in our account."""
+    batch = _batch(mapping, merchant, day)
+    found = [
+        _payment(mapping, shop.orders.get(one.order_code or ""), one, batch)
+        for one in shop.payments
+        if one.status in {"paid", "credit"} and _day(one.paid_at) == day
     ]
-    lines += [
-        _refund(one)
-        for one in shop.refunds.values()
-        if one.state == "done" and _day(one.asked_at) == day
-    ]
-    if lines:
-        fee = Line(
-            line_type="fee",
-            transaction=f"{batch}-FEE",
-            fee_vnd=PAYOUT_FEE_VND,
-            net_vnd=-PAYOUT_FEE_VND,
-        )
-        lines.append(fee)
-        lines.append(
-            Line(
-                line_type="payout",
-                transaction=f"{batch}-PAYOUT",
-                net_vnd=sum(one.net_vnd for one in lines),
-                bank_reference=f"PAYOUT{batch}".replace("-", ""),
+    if mapping.money == "account":
+        return found
+    by_number = {one.transaction: one for one in shop.payments}
+    for refund in shop.refunds.values():
+        paid = by_number.get(refund.of_transaction)
+        if refund.state == "done" and _day(refund.asked_at) == day and paid is not None:
+            found.append(
+                Fact(
+                    kind="refund",
+                    transaction=refund.of_transaction,
+                    order=refund.order_code,
+                    scope=_scope(mapping, paid),
+                    gross_vnd=-refund.amount_vnd,
+                    fee_vnd=0,
+                    batch=batch,
+                    happened_at=refund.asked_at,
+                    refund_reference=refund.request_id,
+                )
+            )
+    if found and "fee" in mapping.kinds:
+        found.append(
+            Fact(
+                kind="fee",
+                transaction="",
+                order="",
+                gross_vnd=0,
+                fee_vnd=PAYOUT_FEE_VND,
+                batch=batch,
+                happened_at=datetime.combine(day, TOLD_AT),
             )
         )
-    return _written(lines, batch)
+    if mapping.batches != "daily" and "payout" in mapping.kinds:
+        found += payouts_of(found, paid_on=day + timedelta(days=1))
+    return found
 
 
 def fee_of(amount_vnd: int) -> int:
@@ -80,54 +74,34 @@ def fee_of(amount_vnd: int) -> int:
     return (amount_vnd * FEE_PER_10_000 + 5_000) // 10_000
 
 
-def _payment(payment: Payment) -> Line:
-    fee_vnd = fee_of(payment.amount_vnd)
-    return Line(
-        line_type="payment",
+def _payment(mapping: SettlementMapping, order: Order | None, payment: Payment, batch: str) -> Fact:
+    return Fact(
+        kind="payment",
         transaction=payment.transaction,
-        order_code=payment.order_code or "",
-        happened_at=payment.paid_at,
+        order=(order.order_code if order else payment.order_code) or "",
+        scope=_scope(mapping, payment),
         gross_vnd=payment.amount_vnd,
-        fee_vnd=fee_vnd,
-        net_vnd=payment.amount_vnd - fee_vnd,
+        fee_vnd=fee_of(payment.amount_vnd) if mapping.money == "provider" else 0,
+        batch=batch,
+        happened_at=payment.paid_at,
         bank_reference=payment.bank_reference,
     )
 
 
-def _refund(refund: Refund) -> Line:
-    return Line(
-        line_type="refund",
-        transaction=refund.transaction,
-        order_code=refund.order_code,
-        happened_at=refund.asked_at,
-        gross_vnd=-refund.amount_vnd,
-        net_vnd=-refund.amount_vnd,
-    )
+def _scope(mapping: SettlementMapping, payment: Payment) -> str:
+    scopes = {"order": payment.order_code or "", "column": payment.scope, "none": ""}
+    return scopes[mapping.scope]
+
+
+def _batch(mapping: SettlementMapping, merchant: str, day: date) -> str:
+    """A day is a batch: by its date, by a number without gaps, or by a name."""
+    names = {
+        "daily": day.isoformat(),
+        "counted": str(day.toordinal()),
+        "named": f"{merchant}-{day:%Y%m%d}",
+    }
+    return names[mapping.batches]
 
 
 def _day(moment: datetime) -> date:
     return moment.astimezone(VIETNAM).date()
-
-
-def _written(lines: Sequence[Line], batch: str) -> bytes:
-    """The lines under their headings, and a trailer that counts them."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for line in lines:
-        at = line.happened_at
-        writer.writerow(
-            [
-                line.line_type,
-                line.transaction,
-                line.order_code,
-                f"{at.astimezone(VIETNAM):%Y-%m-%d %H:%M:%S}" if at else "",
-                line.gross_vnd,
-                line.fee_vnd,
-                line.net_vnd,
-                batch,
-                line.bank_reference,
-            ]
-        )
-    writer.writerow([COUNT, len(lines), *[""] * (len(COLUMNS) - 2)])
-    return out.getvalue().encode()
