@@ -218,7 +218,7 @@ def pay_out(town: Town, there: Mapping[str, Running], days: Sequence[date], now:
             continue
         for day, next_day in itertools.pairwise(days):
             terms, shop = running.actor.terms, running.actor.shop
-            facts = settlement.facts_of_day(shop, mapping, terms.merchant, day)
+            facts = settlement.facts_of_day(mapping, shop, terms.merchant, day)
             net_vnd = sum(one.net_vnd for one in facts if one.kind != "payout")
             if net_vnd <= 0:
                 continue

@@ -1,28 +1,29 @@
-"""The settlement file of a provider's day, in the layout of that provider's mapping, as CSV.
+"""The settlement file of a simulated provider's day, written by the mapping that we ship for it.
 
-No provider of the catalogue publishes its columns: the mappings that come with us are proposals.
-Every amount is whole đồng.
+No provider publishes its columns: the mapping is a proposal, and so is what the file looks like.
 """
 
-from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from providers.acting import Payment, Refund, Shop
+from providers.acting import Order, Payment, Shop
 from providers.settlements import MAPPINGS, Fact, SettlementMapping
-from providers.settlements.writing import write_csv
+from providers.settlements.writing import payouts_of, write_csv
 from providers.untrusted import VIETNAM
 
 GENERIC: Final = "generic"
 FEE_PER_10_000: Final = 110
-"""1.1 % of each payment, rounded half up to a đồng, where the provider holds the money first."""
+"""1.1 % of each payment, rounded half up to a đồng."""
+PAYOUT_FEE_VND: Final = 3_300
+"""What the transfer of a day's money costs; a line of its own, where the file knows such lines."""
 MONEY: Final = frozenset({"paid", "credit"})
+TOLD_AT: Final = time(23, 59, 59, tzinfo=VIETNAM)
 
 
 def of_day(shop: Shop, provider: str, merchant: str, day: date) -> bytes:
-    """The file of a Vietnamese calendar day."""
+    """The file of a Vietnamese calendar day: its payments, its refunds, the fee, the payout."""
     mapping = mapping_of(provider)
-    return write_csv(mapping, facts_of_day(shop, mapping, merchant, day))
+    return write_csv(mapping, facts_of_day(mapping, shop, merchant, day))
 
 
 def mapping_of(provider: str) -> SettlementMapping:
@@ -30,30 +31,47 @@ def mapping_of(provider: str) -> SettlementMapping:
     return MAPPINGS.get(provider, MAPPINGS[GENERIC])
 
 
-def facts_of_day(shop: Shop, mapping: SettlementMapping, merchant: str, day: date) -> list[Fact]:
-    """What the provider settles for a day: payments, refunds, and the payout that it announces.
-
-    A batch is a day. Where batches are counted, the first day that moved money is number 1.
-    """
-    days = sorted({_day(one.paid_at) for one in shop.payments if one.status in MONEY})
-    number = {
-        "daily": f"{day:%Y-%m-%d}",
-        "named": f"{merchant}-{day:%Y%m%d}",
-        "counted": str(days.index(day) + 1 if day in days else len(days) + 1),
-    }[mapping.batches]
-    fees = mapping.money == "provider"
+def facts_of_day(mapping: SettlementMapping, shop: Shop, merchant: str, day: date) -> list[Fact]:
+    """What the file says, in our words. In-going money counts alone where it is in our account."""
+    batch = _batch(mapping, shop, merchant, day)
     found = [
-        _payment(one, number, fee_of(one.amount_vnd) if fees else 0)
+        _payment(mapping, shop.orders.get(one.order_code or ""), one, batch)
         for one in shop.payments
         if one.status in MONEY and _day(one.paid_at) == day
     ]
-    found += [
-        _refund(one, number)
-        for one in shop.refunds.values()
-        if one.state == "done" and _day(one.asked_at) == day
-    ]
-    if fees and mapping.batches != "daily":
-        found += _payout(found, number, day)
+    if mapping.money == "account":
+        return found
+    by_number = {one.transaction: one for one in shop.payments}
+    for refund in shop.refunds.values():
+        paid = by_number.get(refund.of_transaction)
+        if refund.state == "done" and _day(refund.asked_at) == day and paid is not None:
+            found.append(
+                Fact(
+                    kind="refund",
+                    transaction=refund.of_transaction,
+                    order=refund.order_code,
+                    scope=_scope(mapping, paid),
+                    gross_vnd=-refund.amount_vnd,
+                    fee_vnd=0,
+                    batch=batch,
+                    happened_at=refund.asked_at,
+                    refund_reference=refund.request_id,
+                )
+            )
+    if found and "fee" in mapping.kinds:
+        found.append(
+            Fact(
+                kind="fee",
+                transaction="",
+                order="",
+                gross_vnd=0,
+                fee_vnd=PAYOUT_FEE_VND,
+                batch=batch,
+                happened_at=datetime.combine(day, TOLD_AT),
+            )
+        )
+    if mapping.batches != "daily" and "payout" in mapping.kinds:
+        found += payouts_of(found, paid_on=day + timedelta(days=1))
     return found
 
 
@@ -62,48 +80,34 @@ def fee_of(amount_vnd: int) -> int:
     return (amount_vnd * FEE_PER_10_000 + 5_000) // 10_000
 
 
-def _payment(payment: Payment, batch: str, fee_vnd: int) -> Fact:
+def _payment(mapping: SettlementMapping, order: Order | None, payment: Payment, batch: str) -> Fact:
     return Fact(
         kind="payment",
         transaction=payment.transaction,
-        order=payment.order_code or "",
-        scope=payment.scope,
+        order=(order.order_code if order else payment.order_code) or "",
+        scope=_scope(mapping, payment),
         gross_vnd=payment.amount_vnd,
-        fee_vnd=fee_vnd,
+        fee_vnd=fee_of(payment.amount_vnd) if mapping.money == "provider" else 0,
         batch=batch,
         happened_at=payment.paid_at,
         bank_reference=payment.bank_reference,
     )
 
 
-def _refund(refund: Refund, batch: str) -> Fact:
-    return Fact(
-        kind="refund",
-        transaction=refund.of_transaction,
-        order=refund.order_code,
-        gross_vnd=-refund.amount_vnd,
-        fee_vnd=0,
-        batch=batch,
-        happened_at=refund.asked_at,
-        refund_reference=refund.request_id,
-    )
+def _scope(mapping: SettlementMapping, payment: Payment) -> str:
+    scopes = {"order": payment.order_code or "", "column": payment.scope, "none": ""}
+    return scopes[mapping.scope]
 
 
-def _payout(facts: Sequence[Fact], batch: str, day: date) -> list[Fact]:
-    net_vnd = sum(one.net_vnd for one in facts)
-    if net_vnd <= 0:
-        return []
-    return [
-        Fact(
-            kind="payout",
-            transaction="",
-            order="",
-            gross_vnd=net_vnd,
-            fee_vnd=0,
-            batch=batch,
-            happened_at=datetime.combine(day, time(23, 59), VIETNAM),
-        )
-    ]
+def _batch(mapping: SettlementMapping, shop: Shop, merchant: str, day: date) -> str:
+    """A day is a batch: by its date, by a name, or by a number: the first day with money is 1."""
+    before = {_day(one.paid_at) for one in shop.payments if one.status in MONEY} - {day}
+    names = {
+        "daily": day.isoformat(),
+        "counted": str(1 + sum(one < day for one in before)),
+        "named": f"{merchant}-{day:%Y%m%d}",
+    }
+    return names[mapping.batches]
 
 
 def _day(moment: datetime) -> date:
