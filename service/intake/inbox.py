@@ -42,6 +42,10 @@ ASKED_AGAIN: Final = sa.text("""
 """)
 
 
+GIVEN_BACK: Final = frozenset({"refund_processing", "refunded"})
+"""What a provider says of money that goes back to the payer, asked by us or not."""
+
+
 class _Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One event of the group: heard for the first time, or a repeat of what is known."""
 
@@ -70,7 +74,7 @@ async def commit_group(
     timelines = await Timelines.read(connection, payments)
     effects = Effects(calls=[call_row(one, sealer, now) for one in deliveries])
     turns = [_turn(event, timelines, effects, directory) for event in events]
-    await _book(connection, turns, effects, sealer=sealer, now=now)
+    await _book(connection, turns, timelines, effects, sealer=sealer, now=now)
     by_delivery, counted = _outcomes(turns)
     await _count(connection, counted)
     return [
@@ -100,6 +104,7 @@ def _proof(event: Event, directory: Directory) -> Sighting | None:
 async def _book(
     connection: AsyncConnection,
     turns: Sequence[_Turn],
+    timelines: Timelines,
     effects: Effects,
     *,
     sealer: Sealer,
@@ -113,7 +118,14 @@ async def _book(
         connection,
         sightings,
         _asked([turn.event for turn in new if turn.sighting is None] + [t.event for t in proofs]),
-        [(turn.event.book_id, m) for turn in proofs if (m := turn.known.movement_id)],
+        [(turn.event.book_id, m) for turn in proofs if (m := turn.known.movement_id)]
+        + [
+            (turn.event.book_id, one.movement_id)
+            for turn in new
+            if turn.event.claim.status in GIVEN_BACK
+            for one in timelines.said_before(turn.event)
+            if one.movement_id
+        ],
     )
     for turn in turns:
         if not turn.new:
@@ -125,6 +137,7 @@ async def _book(
             known.outcome, known.movement_id = OUTCOMES[result.became], result.movement_id
         else:
             known.outcome = _without_money(event, world, effects)
+            effects.cases += _given_back(event, timelines, world)
         effects.events.append(event_row(event, known.outcome, known.movement_id, sealer, now))
     await writing.write(connection, world, effects, now=now)
 
@@ -206,6 +219,41 @@ def _without_money(event: Event, world: World, effects: Effects) -> Outcome:
     if request.amount_vnd != claim.amount_vnd:
         return Outcome.AMOUNT_DIFFERS
     return Outcome.NOTED
+
+
+def _given_back(event: Event, timelines: Timelines, world: World) -> list[Case]:
+    """A case where the provider gives back more of booked money than anybody here has approved.
+
+    The clearing shows it only once a settlement tells of it, and until then the fee looks paid.
+    """
+    claim, before = event.claim, timelines.said_before(event)
+    if claim.status not in GIVEN_BACK or any(one.status in GIVEN_BACK for one in before):
+        return []
+    booked = {one.movement_id for one in before}
+    return [
+        Case(
+            book_id=event.book_id,
+            subject_kind="event",
+            subject_id=event.id,
+            side="callback",
+            reason="REFUND_NOT_BOOKED",
+            provider=event.delivery.merchant.provider,
+            external_id=event.key[3],
+            amount_vnd=claim.amount_vnd,
+            happened_at=event.happened_at,
+            fields=(
+                FieldVerdict(
+                    name="refund_vnd",
+                    expected=movement.refund_vnd + movement.fee_refund_vnd,
+                    found=claim.amount_vnd,
+                    verdict="differs",
+                ),
+            ),
+        )
+        for movement in world.movements
+        if movement.id in booked
+        and (claim.amount_vnd or 0) > movement.refund_vnd + movement.fee_refund_vnd
+    ]
 
 
 def _unreadable(event: Event) -> Case:

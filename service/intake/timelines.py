@@ -86,6 +86,10 @@ class Timelines:
         """The event of this key, if it was heard before."""
         return self._by_key.get(key)
 
+    def said_before(self, event: Event) -> list[Known]:
+        """What was said of the payment before this event, in the order in which we heard it."""
+        return [one for one in self._said.get(event.payment, ()) if one.id != event.id]
+
     def hear(self, event: Event) -> tuple[Known, Sighting | None, list[Case]]:
         """Remember a new event; its sighting in the light of all that was said, and new cases.
 

@@ -26,7 +26,7 @@ from service.payments.sightings import (
     FieldVerdict,
     Sighting,
 )
-from service.payments.state import Movement, Seen, World
+from service.payments.state import Due, Movement, Seen, World
 
 UNEXPLAINING: Final = frozenset({"UNIDENTIFIED_CREDIT", "HELD_BY_PROVIDER", "ORPHAN_SETTLEMENT"})
 """Reasons by which another window's word leaves waiting money where it is."""
@@ -131,10 +131,7 @@ def _new(sighting: Sighting, world: World, effects: Effects, now: datetime) -> B
     elif (back := dues.comes_back(sighting, world)) is not None:
         lines = [booking.line(money_account(sighting), accounts.SUSPENSE, sighting.amount_vnd)]
         booking.finish(movement.book_id, f"movement:{movement.id}", "money_in", lines)
-        dues.come_back(sighting, back, movement, world, effects)
-        effects.cases.append(
-            finding.about(sighting, "REFUND_RETURNED", subject_kind="refund", subject_id=back.id)
-        )
+        _come_back(sighting, back, movement, world, effects)
         became = Became.KEPT
     else:
         decision = outcomes.decide(sighting, sighting.amount_vnd, world)
@@ -151,6 +148,16 @@ def _new(sighting: Sighting, world: World, effects: Effects, now: datetime) -> B
     effects.movements.append((sighting, movement, now))
     return Booked(
         sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=True
+    )
+
+
+def _come_back(
+    sighting: Sighting, back: Due, movement: Movement, world: World, effects: Effects
+) -> None:
+    """A refund that the payer's bank has sent back: it waits to be paid again, with a case."""
+    dues.come_back(sighting, back, movement, world, effects)
+    effects.cases.append(
+        finding.about(sighting, "REFUND_RETURNED", subject_kind="refund", subject_id=back.id)
     )
 
 
@@ -230,9 +237,7 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
         if contradicts or (held and movement.allocated_vnd):
             effects.cases.append(finding.contested(sighting, movement))
         elif waits and not sighting.weak:
-            became = _explain(_agreeing(sighting, movement), movement, world, effects)
-            if sighting.view == "statement" and became is not Became.ALLOCATED:
-                became = Became.ATTACHED
+            became = _proven(sighting, movement, world, effects)
         elif movement.suspense_vnd and not waits:
             became = _explain(_supported(sighting, movement), movement, world, effects)
         if sighting.view == "callback" and not _called(movement):
@@ -245,6 +250,19 @@ def _again(sighting: Sighting, movement: Movement, world: World, effects: Effect
     return Booked(
         sighting_id=sighting.id, became=became, movement_id=movement.id, new_movement=False
     )
+
+
+def _proven(sighting: Sighting, movement: Movement, world: World, effects: Effects) -> Became:
+    """What only a weak channel had told is true: it is explained now, or a refund come back."""
+    back = dues.comes_back(sighting, world)
+    if back is not None and movement.suspense_vnd == movement.amount_vnd:
+        effects.resolve(movement.book_id, movement.id, "a refund that came back")
+        _come_back(sighting, back, movement, world, effects)
+        return Became.ATTACHED
+    became = _explain(_agreeing(sighting, movement), movement, world, effects)
+    if sighting.view == "statement" and became is not Became.ALLOCATED:
+        return Became.ATTACHED
+    return became
 
 
 def _supported(sighting: Sighting, movement: Movement) -> Sighting:

@@ -168,9 +168,11 @@ def pays(sighting: Sighting, world: World) -> Due | None:
 
 
 def comes_back(sighting: Sighting, world: World) -> Due | None:
-    """The paid refund that this credit brings back."""
+    """The paid refund that this credit brings back; a weak word brings back nothing."""
     due = named(sighting, world)
     if due is None or sighting.direction != "in" or due.kind != "refund":
+        return None
+    if sighting.weak or sighting.bank_account_id is None:
         return None
     return due if due.status == "paid" and due.amount_vnd == sighting.amount_vnd else None
 

@@ -87,7 +87,8 @@ async def available_vnd(
 ) -> int:
     """How much of what `refund` names can be given back now; both are locked."""
     if refund.kind == "suspense":
-        return movement.suspense_vnd
+        # What only a weak channel has told may never have come.
+        return 0 if movement.awaits_proof else movement.suspense_vnd
     if refund.kind == "held":
         return sum(
             p.amount_vnd for p in movement.placed if _is_source(refund, p.notice_id, p.account)

@@ -66,6 +66,11 @@ CREDITS: Final = sa.text("""
       and money.suspense_vnd = money.amount_vnd and movement.direction = 'in'
       and movement.origin like 'account:%'
       and movement.value_date between :first_on and :until
+      -- What only weak channels have told may never have come.
+      and exists (
+          select from service.sighting as seen
+          where seen.book_id = money.book_id and seen.movement_id = money.movement_id
+            and seen.outcome <> 'unproven')
       and (cast(:amounts as bigint[]) is null or movement.amount_vnd = any(:amounts))
       and not exists (
           select from service.token

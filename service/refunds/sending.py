@@ -8,6 +8,7 @@ second order; only a provider that never heard of the refund is told again, unde
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 
 import structlog
@@ -121,7 +122,14 @@ class Sender:
             await self._take(part, claim, asked=True)
 
     async def _reply(self, part: Claimed, request: SignedRequest) -> bytes:
-        return (await self._outbound.send(part.provider, request)).body
+        """What the provider's service says; an error of its front is no word about money.
+
+        Not every provider signs its answers: they are believed for the connection's sake.
+        """
+        reply = await self._outbound.send(part.provider, request)
+        if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise Unanswered(f"http {reply.status}", "no answer")
+        return reply.body
 
     async def _is_older(self, part: Claimed, claim: Claim) -> bool:
         """Whether the answer tells of an earlier refund of the same order, by its number."""

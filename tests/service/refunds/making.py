@@ -106,6 +106,7 @@ class Provider:
         self.shop = Shop()
         self.faults: list[Fault] = []
         self.question_faults: list[Fault] = []
+        self.front_faults: list[int] = []
         self.orders: list[bytes] = []
         self.questions = 0
         self.terms = Terms(merchant=TERMINAL, secrets=(SECRET,))  # type: ignore[arg-type]
@@ -134,7 +135,7 @@ class Provider:
 
     def _served(self, call: Call) -> tuple[int, bytes]:
         told = ADAPTER.serve_as_provider(call, self.shop, self.terms, self.now)
-        return told.status, told.body
+        return self.front_faults.pop(0) if self.front_faults else told.status, told.body
 
     def pay(self, order_code: str, amount_vnd: int, *numbers: str) -> None:
         """Citizens pay an order, once for each number."""

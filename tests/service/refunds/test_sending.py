@@ -117,6 +117,16 @@ async def test_an_order_that_never_arrived_is_sent_again_under_its_id(place: Pla
     await ended(place, refund)
 
 
+async def test_an_error_of_the_front_is_no_refusal(place: Place) -> None:
+    """Not every provider signs what it says: a refusal under HTTP 502 is asked about."""
+    place.provider.front_faults = [502]
+    place.provider.faults = ["refused"]
+    refund = await place.approved()
+    await place.office.work()
+    assert (await place.office.found(refund.id)).status == "unknown"
+    assert [line[0] for line in await place.office.lines()] == ["refund_approved"]
+
+
 def refund_id(refund: Refund) -> str | None:
     """Our id of it at the provider."""
     return refund.parts[0].request_id

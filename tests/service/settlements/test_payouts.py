@@ -3,15 +3,19 @@
 from datetime import date
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
 
 from service.matching.payouts import Batch, Credit, pair
+from service.payments.booking import book
 from service.reconciliation.runs import reconcile
 from service.sealing import Sealer
 from service.statements.keeping import Account
+from tests.makers import NOW, make_account, transfer
 from tests.service.settlements.making import (
     ACCOUNT,
     MASTER_KEY,
@@ -168,3 +172,20 @@ def test_what_is_paired_is_whole_and_nobodys_twice(
             vnd = payout.batches[0].owed_vnd
             assert sum(b.owed_vnd == vnd for b in batches) == 1
             assert sum(c.amount_vnd == vnd for c in credits_) == 1
+
+
+async def test_what_only_a_weak_channel_told_pays_no_batch(
+    engine: AsyncEngine, two_books: tuple[int, int]
+) -> None:
+    """Forged, it would hide that the provider never paid; the bank's own word is a payout."""
+    shop = await open_shop(engine)
+    await settled(engine, shop, 50_000)
+    async with engine.begin() as connection:
+        account = await make_account(connection, 1)
+        told = msgspec.structs.replace(transfer(account, 49_450), happened_on=PAID_ON)
+        await book(connection, [msgspec.structs.replace(told, weak=True)], now=NOW)
+    assert (await reconcile(engine, 1, UNTIL)).counts.payouts == 0
+    async with engine.begin() as connection:
+        seen = msgspec.structs.replace(transfer(account, 49_450, view="statement"), id=uuid7())
+        await book(connection, [msgspec.structs.replace(seen, happened_on=PAID_ON)], now=NOW)
+    assert (await reconcile(engine, 1, UNTIL)).counts.payouts == 1
