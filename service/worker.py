@@ -8,7 +8,6 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -79,13 +78,13 @@ class Worker:
         sealer: Sealer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         outbound: Outbound | None = None,
-        remittance_rules: Path | None = None,
+        remittance_rules: str = "",
     ) -> None:
         self._engine = engine
         self._sealer = sealer
         self._clock = clock
         self._outbound = outbound
-        self._remittance_rules = remittance_rules or calendar.FILE
+        self._remittance_rules = remittance_rules
         self._stop = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
 
