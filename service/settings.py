@@ -101,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Đồng above which a channel that proves nothing but a key pays only once another agrees."""
     second_checker_from_vnd: Count = 50_000_000
     """Refunds of this many đồng or more need two people who approve what a third one proposes."""
-    remittance_rules: Path | None = None
+    remittance_rules: str = ""
     """A file of remittance calendars by fee, procedure and sector; empty: the built-in ones."""
     page_size_max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
     """The most rows of one page of a list."""

@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -113,7 +112,7 @@ class Worker:
         errands: Sequence[Task] = (),
         weak_limit_vnd: int = WEAK_LIMIT_VND,
         outbound: Outbound | None = None,
-        remittance_rules: Path | None = None,
+        remittance_rules: str = "",
     ) -> None:
         self._errands = tuple(errands)
         self._weak_limit_vnd = weak_limit_vnd
@@ -121,7 +120,7 @@ class Worker:
         self._sealer = sealer
         self._clock = clock
         self._outbound = outbound
-        self._remittance_rules = remittance_rules or calendar.FILE
+        self._remittance_rules = remittance_rules
         self._stop = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
 

@@ -27,7 +27,7 @@ async def show(settings: Settings, book: int | None) -> list[str]:
     from service.remittance import calendar, lateness, splitting
 
     today = business_day(datetime.now(UTC))
-    rules = calendar.rules(settings.remittance_rules or calendar.FILE)
+    rules = calendar.rules(settings.remittance_rules)
     lines = []
     async with pool(settings) as engine, engine.connect() as connection:
         books = [int(str(one)) for one in await connection.scalars(lateness.BOOKS)]

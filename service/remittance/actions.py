@@ -73,7 +73,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rules(self) -> calendar.Rules:
         """The calendars in force."""
-        return calendar.rules(self.settings.remittance_rules or calendar.FILE)
+        return calendar.rules(self.settings.remittance_rules)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

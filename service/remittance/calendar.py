@@ -35,8 +35,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 @cache
-def rules(file: Path = FILE) -> Rules:
-    """The rules in a file. Raises ValueError for one that cannot be read."""
+def rules(path: str = "") -> Rules:
+    """The rules in a file; empty: the built-in ones. Raises ValueError where it cannot be read."""
+    file = Path(path) if path else FILE
     found = msgspec.json.decode(file.read_bytes(), type=Rules)
     if len(found.fees) + len(found.procedures) + len(found.sectors) > RULES_MAX:
         raise ValueError(f"{file.name} has more than {RULES_MAX} rules")

@@ -19,7 +19,7 @@ from service.remittance import calendar, splitting
 from service.remittance.calendar import Rule, Rules
 from service.remittance.splitting import Wanted
 
-EVERY_S: Final = 3_600.0
+EVERY_S: Final = 21_600.0
 REASON: Final = "LATE_REMITTANCE"
 NAMESPACE: Final = UUID("6f1c2a60-3c0e-5b5a-9d2e-6f6c61746500")
 

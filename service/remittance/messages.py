@@ -50,7 +50,7 @@ class NewRecognition(Call, frozen=True, kw_only=True):
     book_id: int | None = None
 
 
-class Verdict(Call, frozen=True, kw_only=True):
+class Vote(Call, frozen=True, kw_only=True):
     """What a checker says to a proposal; no personal data."""
 
     reason: NoteText | None = None

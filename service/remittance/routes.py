@@ -31,7 +31,7 @@ from service.remittance.messages import (
     Recognition,
     Remittance,
     RemittancePage,
-    Verdict,
+    Vote,
 )
 from service.strict_json import StrictJSON
 from service.web.calls import ASKED, WITH_BODY, Cursor, Limit
@@ -148,13 +148,13 @@ async def read_remittance(
     tags=TAGS,
     status_code=200,
     opt=allow("remittances:decide"),
-    dto=StrictJSON[Verdict],
+    dto=StrictJSON[Vote],
     return_dto=None,
     responses=refusals(*DECIDING),
 )
 async def approve_remittance(
     remittance_id: FromPath[UUID],
-    data: JSONBody[Verdict],
+    data: JSONBody[Vote],
     request: CallerRequest,
     state: State,
     idempotency_key: OptionalKey = None,
@@ -178,13 +178,13 @@ async def approve_remittance(
     tags=TAGS,
     status_code=200,
     opt=allow("remittances:decide"),
-    dto=StrictJSON[Verdict],
+    dto=StrictJSON[Vote],
     return_dto=None,
     responses=refusals(*DECIDING),
 )
 async def reject_remittance(
     remittance_id: FromPath[UUID],
-    data: JSONBody[Verdict],
+    data: JSONBody[Vote],
     request: CallerRequest,
     state: State,
     idempotency_key: OptionalKey = None,
@@ -266,13 +266,13 @@ async def propose_recognition(
     tags=TAGS,
     status_code=200,
     opt=allow("remittances:decide"),
-    dto=StrictJSON[Verdict],
+    dto=StrictJSON[Vote],
     return_dto=None,
     responses=refusals(*DECIDING),
 )
 async def approve_recognition(
     recognition_id: FromPath[UUID],
-    data: JSONBody[Verdict],
+    data: JSONBody[Vote],
     request: CallerRequest,
     state: State,
     idempotency_key: OptionalKey = None,
@@ -296,13 +296,13 @@ async def approve_recognition(
     tags=TAGS,
     status_code=200,
     opt=allow("remittances:decide"),
-    dto=StrictJSON[Verdict],
+    dto=StrictJSON[Vote],
     return_dto=None,
     responses=refusals(*DECIDING),
 )
 async def reject_recognition(
     recognition_id: FromPath[UUID],
-    data: JSONBody[Verdict],
+    data: JSONBody[Vote],
     request: CallerRequest,
     state: State,
     idempotency_key: OptionalKey = None,
