@@ -168,6 +168,8 @@ class Quarantine:
                 answers.append("kept")
             else:
                 answers.append("dropped")
+        if rows and all(row.lane == "ring" for row in rows):
+            await connection.execute(shelves.NO_HURRY)
         await shelves.keep(connection, self._sealer, merchant, rows, now)
         await self._alarm(connection, merchant, full, now)
         return answers

@@ -97,11 +97,12 @@ class Timelines:
             amount_vnd=event.claim.amount_vnd,
             happened_at=event.happened_at,
         )
-        before = list(self._said.get(event.payment, ()))
-        self._keep(event.payment, event.key, known)
-        if not before:
+        self._by_key[event.key] = known
+        said = self._said.setdefault(event.payment, [])
+        said.append(known)
+        if len(said) == 1:
             return known, event.sighting, []
-        said = [*before, known]
+        before = said[:-1]
         told = [Told(status=one.status, happened_at=one.happened_at) for one in said]
         folded = fold(told)
         clashes = _clashes(said, folded) - _clashes(before, fold(told[:-1]))
