@@ -81,8 +81,8 @@ class Payos:
             raise Rejected("malformed", "no data")
         try:
             fields = signed_fields(data, found.get("signature"), terms.secrets)
-        except Ambiguous as error:
-            raise Rejected("forged", str(error), hint=_hint(data)) from None
+        except Ambiguous as error:  # it is signed, but by itself says two things: for a person
+            raise Rejected("malformed", str(error), authentic=True) from None
         except ValueError as error:
             raise Rejected("malformed", str(error)) from None
         if fields is None:

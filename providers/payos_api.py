@@ -184,7 +184,7 @@ def _data(body: bytes, terms: Terms) -> tuple[Mapping[str, object], Fields]:
         if found.get("signature") is None and terms.options.get("accept_unsigned_answers") is True:
             fields = texts_of(data)
     except Ambiguous as error:
-        raise Rejected("forged", str(error)) from None
+        raise Rejected("malformed", str(error), authentic=True) from None
     except ValueError as error:
         raise Rejected("malformed", str(error)) from None
     if fields is None:
