@@ -77,7 +77,7 @@ class Dvcqg(DvcqgActing):
     modes = frozenset({""})
     weak_modes: frozenset[str] = frozenset()
     credentials: Mapping[str, str] = MappingProxyType(
-        {"lgsp_token": "the bearer token of the provincial integration bus; empty where none"}
+        {"lgsp_token": "optional: the bearer token of the provincial integration bus"}
     )
     options = OPTIONS
 
