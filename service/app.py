@@ -113,5 +113,5 @@ async def resources(app: Litestar) -> AsyncIterator[None]:
         await background.stop()
         # The open group is finished before the pool goes: what was taken is answered.
         await intake.close()
-        await outbound.close()
+        await outbound.aclose()
         await engine.dispose()

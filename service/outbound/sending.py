@@ -135,9 +135,9 @@ class Outbound:
 
     async def __aexit__(self, *_: object) -> None:
         """Close all connections."""
-        await self.close()
+        await self.aclose()
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()
 
