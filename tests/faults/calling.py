@@ -20,6 +20,8 @@ from tests.traffic import ACCOUNTS
 ASKED_MAX = 400
 """How often a statement is asked for, until it is given up."""
 NUMBERS = itertools.count(30_000_000)
+AMOUNTS = itertools.count(1_000_001)
+"""Below what a channel that proves only a key may allocate alone."""
 LINES = sa.text("""
     select line.debit, line.credit, line.amount_vnd from service.event
     join ledger.line on line.movement_id = event.movement_id

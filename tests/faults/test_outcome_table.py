@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from providers.signing_as import Payment, vnpay_ipn
 from service.proof import prove
 from tests.faults.calling import (
+    AMOUNTS,
     DAY,
     NUMBERS,
     After,
@@ -228,7 +229,7 @@ async def test_a_statement_line_of_known_money_moves_it_to_the_bank(
     provider: httpx2.AsyncClient, one_stop: httpx2.AsyncClient, books: AsyncEngine
 ) -> None:
     """Seen before: 1121 / 1130 and nothing else; the notice stays paid once."""
-    amount_vnd = next(NUMBERS)  # of no other test: amount, day and account join sightings
+    amount_vnd = next(AMOUNTS)  # of no other test: amount, day and account join sightings
     owed = await owed_of(books, amount_vnd)
     bank_reference = f"FT{next(NUMBERS)}"
     _, number = await webhook(provider, owed.reference, amount_vnd, bank_reference=bank_reference)
@@ -245,7 +246,7 @@ async def test_a_statement_line_first_is_explained_by_the_later_sighting(
     provider: httpx2.AsyncClient, one_stop: httpx2.AsyncClient, books: AsyncEngine
 ) -> None:
     """1121 / 3380 at first; the webhook is attached and moves 3380 to the notice, no more."""
-    amount_vnd = next(NUMBERS)  # of no other test: amount, day and account join sightings
+    amount_vnd = next(AMOUNTS)  # of no other test: amount, day and account join sightings
     owed = await owed_of(books, amount_vnd)
     bank_reference = f"FT{next(NUMBERS)}"
     row = Row(amount_vnd=amount_vnd, memo="nop phi", reference=bank_reference, day=DAY)

@@ -27,8 +27,6 @@ def environment(data_dir: Path, log: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(FOREIGN) and name != "DOISOAT_PUBLIC_URL"
     }
-    # Nobody plays the providers' own side here, and the real ones shall not be asked.
-    found = {"DOISOAT_ASK_PROVIDERS": "false", "DOISOAT_PULL_FEEDS": "false"} | found
     return found | {"DOISOAT_DATA_DIR": str(data_dir), "DOISOAT_LOG": log}
 
 
