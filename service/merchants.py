@@ -69,8 +69,9 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
 
     def weak_above_vnd(self, default_vnd: int) -> int | None:
         """Above how much a call proves too little to pay for anything; None: each proves itself."""
-        if self.mode not in CATALOG[self.provider].weak_modes:
-            return None
+        provider = CATALOG.get(self.provider)
+        if provider is None or self.mode not in provider.weak_modes:
+            return None  # a provider that this build does not speak is believed by nobody
         told = self.settings.get(WEAK_LIMIT)
         return told if isinstance(told, int) else default_vnd
 

@@ -18,7 +18,7 @@ from providers import SignedRequest
 from providers.abilities import Refunds
 from providers.contract import Claim, Rejected, Terms, Unanswered
 from service import merchants
-from service.outbound import Outbound, Unreachable
+from service.outbound import CircuitOpen, Crowded, Outbound, Unreachable
 from service.payments import refund_loading, refunding
 from service.payments.refunding import Step
 from service.refunds import ladder, outcomes, rows, work
@@ -110,6 +110,10 @@ class Sender:
         try:
             reply = await self._reply(part, adapter.refund_question(order, terms, now))
             claim = adapter.read_refund_answer(reply, order, terms)
+        except (CircuitOpen, Crowded) as error:
+            # Nothing was asked: it takes no rung of the ladder.
+            await self._wait(part, _unsure(part), ("unsent", str(error)), asked=False)
+            return
         except (Unreachable, Rejected, Unanswered) as error:
             await self._wait(part, _unsure(part), ("no_answer", str(error)), asked=True)
             return
