@@ -355,10 +355,13 @@ class Office:
         """What breaks an invariant."""
         return [finding async for finding in prove(self.engine)]
 
+    def _seconds(self) -> float:
+        return self.now.timestamp()
+
     @asynccontextmanager
     async def sender(self) -> AsyncIterator[Sender]:
         """A worker's sender on the office's clock."""
-        async with Outbound() as outbound:
+        async with Outbound(clock=self._seconds) as outbound:
             yield Sender(self.engine, self.sealer, outbound, lambda: self.now)
 
     async def work(self, times: int = 1, step: timedelta = timedelta()) -> None:
