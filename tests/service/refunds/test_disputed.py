@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from providers.settlements import Fact
+from providers.settlements.mapping import Kind
 from service.refunds.errors import NothingToRefund, RefundExceeds
 from service.refunds.messages import NewRefund
 from tests.makers import NOW, Made
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.anyio
 SHOP = Shop(provider="vnpay", merchant=TERMINAL)
 
 
-def line(owed: Made, kind: str, gross_vnd: int) -> Fact:
+def line(owed: Made, kind: Kind, gross_vnd: int) -> Fact:
     """What VNPAY's file says of the payment of `owed`."""
     return Fact(
         kind=kind,
