@@ -222,6 +222,8 @@ async def cancel(
         raise NoticeCancelled
     if notice.paid_vnd or notice.held_vnd:
         raise NoticeHasMoney
+    if await assessments.apart_vnd(connection, notice):
+        raise NoticeHasMoney("a payment that was reversed is with the budget")
     waived_vnd = notice.outstanding_vnd
     await assessments.cancel(connection, notice, told.now)
     changes: list[tuple[UUID | None, int]] = [(None, waived_vnd)]
@@ -244,6 +246,9 @@ async def exempt(
     if notice.cancelled:
         raise NoticeCancelled
     shares = shares_of(notice, exemption)
+    apart = await assessments.apart_vnd(connection, notice)
+    if any(share_vnd > item.open_vnd - apart.get(item.id, 0) for item, share_vnd in shares):
+        raise AboveOutstanding("a payment that was reversed is with the budget")
     await assessments.exempt(connection, notice, shares, told.now)
     changes: list[tuple[UUID | None, int]] = [(item.id, amount) for item, amount in shares]
     await _note(connection, sealer, notice, exemption, told, changes)

@@ -54,6 +54,27 @@ SAVE_STATE = sa.text("""
     where book_id = :book_id and notice_id = :notice_id
 """)
 
+# Of each item, what remittances took apart that is not paid (any more): its payment was reversed.
+APART = sa.text("""
+    select item.id as item_id, (apart.vnd + back.vnd - item.paid_vnd)::bigint as vnd
+    from service.notice_item as item
+    cross join lateral (
+        select coalesce(sum(split.retained_vnd + split.budget_vnd), 0) as vnd
+        from service.item_split as split
+        join service.remittance as remittance
+          on remittance.book_id = split.book_id and remittance.id = split.remittance_id
+        where split.book_id = item.book_id and split.notice_id = item.notice_id
+          and split.item_id = item.id and remittance.status <> 'rejected'
+    ) as apart
+    cross join lateral (
+        select coalesce(sum(gone.amount_vnd), 0) as vnd from service.refund_item as gone
+        where gone.book_id = item.book_id and gone.notice_id = item.notice_id
+          and gone.item_id = item.id and gone.account = '3373'
+    ) as back
+    where item.book_id = :book_id and item.notice_id = :notice_id
+      and apart.vnd + back.vnd > item.paid_vnd
+""")
+
 SAVE_ITEMS = sa.text("""
     update service.notice_item as item set exempted_vnd = told.exempted_vnd
     from unnest(cast(:ids as uuid[]), cast(:exempted as bigint[])) as told (id, exempted_vnd)
@@ -132,6 +153,16 @@ async def add(
     lines = owed_lines(notice, [(item, item.amount_vnd) for item in added])
     await _post(connection, notice, "fee_added", lines, now)
     await _tell(connection, notice, "fee_notice.items_added", now)
+
+
+async def apart_vnd(connection: AsyncConnection, notice: Notice) -> dict[UUID, int]:
+    """What of a locked notice's items is not held (3373) any more though nobody has paid it.
+
+    It was taken apart for the budget before its payment was reversed, and cannot be waived.
+    """
+    key = {"book_id": notice.book_id, "notice_id": notice.id}
+    rows = await connection.execute(APART, key)
+    return {UUID(str(row.item_id)): int(row.vnd) for row in rows}
 
 
 async def exempt(

@@ -52,6 +52,11 @@ SAVE_SPLITS = sa.text("""
       and split.item_id = told.item_id
 """)
 
+DISPUTED = sa.text("""
+    select greatest(coalesce(sum(disputed_vnd), 0), 0)::bigint from service.settlement_line
+    where book_id = :book_id and movement_id = :movement_id
+""")
+
 # Only what is still on its way makes a remittance smaller; what the budget has is a claim.
 SAVE_LINE = sa.text("""
     update service.remittance_line as line set back_vnd = back_vnd + :amount_vnd
@@ -85,6 +90,12 @@ async def load(
         world.add(found)
     (chosen,) = [m for m in world.movements if (m.book_id, m.id) == movement]
     return world, chosen
+
+
+async def disputed_vnd(connection: AsyncConnection, movement: Movement) -> int:
+    """What the payer's bank has taken back of a movement, by settlements, and has not lost."""
+    key = {"book_id": movement.book_id, "movement_id": movement.id}
+    return int(str(await connection.scalar(DISPUTED, key)))
 
 
 async def refundable(

@@ -85,7 +85,21 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 async def available_vnd(
     connection: AsyncConnection, refund: Refund, world: World, movement: Movement
 ) -> int:
-    """How much of what `refund` names can be given back now; both are locked."""
+    """How much of what `refund` names can be given back now; both are locked.
+
+    The payer has a chargeback already: of what is left of the movement, no more than the rest.
+    """
+    there_vnd = await _there_vnd(connection, refund, world, movement)
+    disputed_vnd = await refund_loading.disputed_vnd(connection, movement)
+    if not disputed_vnd:
+        return there_vnd
+    left_vnd = movement.amount_vnd - movement.refund_vnd - movement.fee_refund_vnd
+    return max(min(there_vnd, left_vnd - disputed_vnd), 0)
+
+
+async def _there_vnd(
+    connection: AsyncConnection, refund: Refund, world: World, movement: Movement
+) -> int:
     if refund.kind == "suspense":
         # What only a weak channel has told may never have come.
         return 0 if movement.awaits_proof else movement.suspense_vnd

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from providers.settlements import Batch, Totals
 from service.payments.cases import end_cases, open_cases
 from service.payments.sightings import Case, FieldVerdict
-from service.settlements.identity import Counted
+from service.settlements.identity import Counted, trace
 from service.settlements.keeping import Payee
 
 GAP: Final = "SETTLEMENT_GAP"
@@ -55,6 +55,27 @@ COUNTED = sa.text("""
            or exists (select from counted as mine
                       where mine.number = any(cast(:numbers as text[]))
                         and mine.place = here.place - 1))
+""")
+
+
+# Payments of these lines that another merchant of the provider has told of, by call or by file.
+ELSEWHERE = sa.text("""
+    select told.row_number
+    from unnest(cast(:rows as integer[]), cast(:scopes as text[]), cast(:numbers as text[]),
+                cast(:traces as text[]), cast(:orders as text[]))
+        as told (row_number, scope, number, trace, reference)
+    join service.merchant as other
+      on other.provider = :provider and other.id <> :merchant_id
+    where exists (
+            select from service.event as event
+            where event.book_id = other.book_id and event.merchant_id = other.id
+              and event.scope = told.scope and event.provider_txn = told.number
+              and event.reference = told.reference and event.movement_id is not null)
+       or exists (
+            select from service.settlement_line as line
+            where line.book_id = other.book_id and line.merchant_id = other.id
+              and line.trace = told.trace and line.reference = told.reference)
+    order by told.row_number limit 1
 """)
 
 
@@ -100,7 +121,11 @@ class Overlap:
         self._fresh: dict[str, Fresh] = {}
 
     async def look(self, connection: AsyncConnection, lines: Sequence[Counted]) -> None:
-        """The next lines; raises Contradiction for a known one with another fee."""
+        """The next lines; raises Contradiction for a known one with another fee.
+
+        Also for a payment of another merchant's: booked here, its money would be booked twice.
+        """
+        await self._hold_apart(connection, lines)
         told = await known(connection, self._whose, lines)
         for one in lines:
             before = told.get(one.identity)
@@ -114,6 +139,26 @@ class Overlap:
                     f" an earlier file said {before.fee_vnd}:"
                     f" off by {one.line.fee_vnd - before.fee_vnd} đồng"
                 )
+
+    async def _hold_apart(self, connection: AsyncConnection, lines: Sequence[Counted]) -> None:
+        own = [one.line for one in lines if one.line.kind == "payment" and one.line.order]
+        row = await connection.scalar(
+            ELSEWHERE,
+            {
+                "provider": self._whose.provider,
+                "merchant_id": self._whose.id,
+                "rows": [line.row for line in own],
+                "scopes": [line.scope for line in own],
+                "numbers": [line.transaction for line in own],
+                "traces": [trace(line) for line in own],
+                "orders": [line.order for line in own],
+            },
+        )
+        if row is not None:
+            raise Contradiction(
+                f"row {row}: this payment was told of by another merchant of the provider;"
+                " is the file that merchant's?"
+            )
 
     async def finish(self, connection: AsyncConnection, totals: Totals) -> None:
         """All is read; raises Contradiction for a batch that an earlier file had closed."""

@@ -26,7 +26,7 @@ from service.intake import inbox
 from service.intake.deliveries import Delivery
 from service.intake.directory import Directory
 from service.merchants import NewMerchant
-from service.outbound import Limits, Outbound
+from service.outbound import Outbound
 from service.payments.booking import book
 from service.payments.sightings import Sighting
 from service.proof import prove
@@ -355,11 +355,13 @@ class Office:
         """What breaks an invariant."""
         return [finding async for finding in prove(self.engine)]
 
+    def _seconds(self) -> float:
+        return self.now.timestamp()
+
     @asynccontextmanager
     async def sender(self) -> AsyncIterator[Sender]:
         """A worker's sender on the office's clock."""
-        # The office's clock flies; the breaker's does not, and would keep most questions back.
-        async with Outbound(Limits(failures_max=10_000)) as outbound:
+        async with Outbound(clock=self._seconds) as outbound:
             yield Sender(self.engine, self.sealer, outbound, lambda: self.now)
 
     async def work(self, times: int = 1, step: timedelta = timedelta()) -> None:

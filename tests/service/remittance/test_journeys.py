@@ -6,8 +6,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.database import transaction
 from service.decisions.errors import AlreadyProposed, NotAPerson, SamePerson
-from service.errors import NotFound
+from service.errors import AboveOutstanding, NotFound, NoticeHasMoney
+from service.fees import actions as fees
+from service.fees.messages import Cancellation, Exemption
 from service.refunds.errors import RefundExceeds
 from service.refunds.messages import NewOutcome, NewRefund
 from service.remittance.errors import NothingToRemit, PeriodOpen, RemittanceState
@@ -307,3 +310,25 @@ async def test_ids_are_found_in_the_books_of_the_caller(treasurer: Treasurer) ->
     """A remittance of nobody's is not there."""
     with pytest.raises(NotFound):
         await treasurer.decide(UUID(int=7))
+
+
+async def test_what_the_budget_has_is_not_waived(treasurer: Treasurer) -> None:
+    """A payment was taken apart and then reversed: 3373 holds nothing that could be waived (12)."""
+    office = treasurer.office
+    owed = await office.owed(1, 100_000)
+    await office.book(transfer(office.account, 100_000, reference=owed.reference, traces=["FT1"]))
+    await treasurer.approved()
+    await office.book(transfer(office.account, 100_000, direction="out", traces=["FT1"]))
+    assert (await office.notice(owed.notice_id))[:2] == ("open", 0)
+    told = fees.Decided(caller=office.people["maker"], now=office.now)
+    cancellation = Cancellation(reason="withdrawn")
+    exemption = Exemption(reason="poor household", decided_by="UBND")
+    async with transaction(office.engine) as connection:
+        notice = await fees.lock(connection, told.caller, owed.notice_id)
+        with pytest.raises(NoticeHasMoney):
+            await fees.cancel(connection, office.sealer, notice, cancellation, told)
+        with pytest.raises(AboveOutstanding):
+            await fees.exempt(connection, office.sealer, notice, exemption, told)
+    await office.book(transfer(office.account, 100_000, reference=owed.reference, traces=["FT2"]))
+    assert await treasurer.balance("3373") == 0
+    assert await office.proven() == []

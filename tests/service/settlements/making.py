@@ -65,6 +65,7 @@ async def open_shop(
     engine: AsyncEngine,
     provider: str = "sandbox",
     *,
+    merchant: str = "HUE1",
     serves: Sequence[int] = (2,),
     settings: dict[str, str] | None = None,
 ) -> Shop:
@@ -72,7 +73,7 @@ async def open_shop(
     async with engine.begin() as connection:
         new = NewMerchant(
             provider=provider,
-            merchant="HUE1",
+            merchant=merchant,
             book_id=1,
             serves=serves,
             secrets=["s3cret"],
@@ -86,7 +87,7 @@ async def open_shop(
             ),
             {"number": ACCOUNT, "now": NOW},
         )
-    return Shop(provider=provider)
+    return Shop(provider=provider, merchant=merchant)
 
 
 async def owe(engine: AsyncEngine, *amounts: int, book_id: int = 1) -> list[Made]:

@@ -163,3 +163,26 @@ async def test_what_was_begun_is_finished_before_the_next_file(
     await import_kept(engine, Sealer(MASTER_KEY), kept, clock=lambda: at(4))
     found = await every(engine, "select status from service.settlement order by id")
     assert found == [("done",), ("refused",)]
+
+
+@pytest.mark.parametrize("known_by", ["calls", "a file"])
+@pytest.mark.parametrize("provider", ["sandbox", "vnpay"])
+async def test_another_merchants_file_is_refused(
+    engine: AsyncEngine, two_books: tuple[int, int], provider: str, known_by: str
+) -> None:
+    """Taken under the wrong name it would book the same money a second time (3)."""
+    shop = await open_shop(engine, provider)
+    wrong = await open_shop(engine, provider, merchant="HUE2")
+    payments = paid(await owe(engine, 50_000, 70_000))
+    data = file_of(shop, facts(shop, payments))
+    if known_by == "calls":
+        await call(engine, shop, payments)
+    else:
+        await bring(engine, shop, data)
+    before = await balance(engine, "1130"), await balance(engine, "1388")
+    refused = await bring(engine, wrong, data)
+    assert refused["status"] == "refused"
+    assert "another merchant" in refused["problem"]
+    assert (await balance(engine, "1130"), await balance(engine, "1388")) == before
+    assert (await bring(engine, shop, data))["status"] == "done"
+    await nothing_breaks(engine)
