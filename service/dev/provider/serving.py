@@ -37,6 +37,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     public_url: str = ""
     """How citizens and the service reach the simulator; empty: http://host:port."""
+    own_account: str = ""
+    """The account that a bank feed watches."""
     speed: float = 1.0
     knobs: Knobs = Knobs()
     seed: int | None = None
@@ -61,7 +63,7 @@ async def serving(plan: Plan) -> AsyncIterator[Running]:
     dice = random.Random(plan.seed)
     adapter, _ = acting(plan.provider)
     terms = addressed(adapter, plan.terms, plan.base_url)
-    actor = Actor(plan.provider, terms, dice, speed=plan.speed)
+    actor = Actor(plan.provider, terms, dice, speed=plan.speed, own_account=plan.own_account)
     actor.shop.page = plan.base_url + PAGES
     async with (
         Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier,
