@@ -186,7 +186,7 @@ def _calling_options() -> list[click.Parameter]:
         option("--out", text="money that goes out of our account.", is_flag=True),
         option("--transaction", "--id", "transaction",
                text="the provider's number; the same again is a repeat.", default=""),
-        option("--account", text="our account; the first one of the demo.", default=""),
+        click.Option(["--account"], help="Our account; the first one of the demo.", default=""),
         option("--bank-reference", text="the bank's reference.", default=""),
         option("--forged", text="signed with a false key.", is_flag=True),
         option("--times", text="how often.", type=click.IntRange(1, 100), default=1),
@@ -201,14 +201,15 @@ async def _serve(path: Path, provider: str, given: Mapping[str, Any]) -> None:
     from service.dev.provider.knobs import Knobs
     from service.dev.provider.serving import Plan, serving
 
-    base = given["callback_base"].rstrip("/")
+    base, account = given["callback_base"].rstrip("/"), given["account"]
     if base:
         found = agreed.of_file(given["terms"], provider, base, given["mode"])
         say(f"terms: {given['terms']}")
     else:
         demo = await _demo(path)
         base = demo.base_url
-        found = town.terms(agreed.of_demo(demo, provider, given["merchant"]))
+        merchant = agreed.of_demo(demo, provider, given["merchant"])
+        found, account = town.terms(merchant), account or merchant.account
     plan = Plan(
         provider=provider,
         terms=found,
@@ -217,6 +218,7 @@ async def _serve(path: Path, provider: str, given: Mapping[str, Any]) -> None:
         port=given["port"],
         public_url=given["public_url"].rstrip("/"),
         speed=given["speed"],
+        own_account=account,
         seed=given["seed"],
         knobs=Knobs(**{name: given[name] for name in KNOBS}),
     )

@@ -57,9 +57,13 @@ class Actor:
         dice: random.Random,
         *,
         speed: float = 1.0,
+        own_account: str = "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Know nothing yet. DemoProblem where nothing can act as this provider in this mode."""
+        """Know nothing yet; at a feed, money comes to `own_account` unless it is said otherwise.
+
+        DemoProblem where nothing can act as this provider in this mode.
+        """
         self.adapter, self.acts = acting(provider)
         if terms.mode not in self.adapter.modes:
             known = ", ".join(sorted(self.adapter.modes))
@@ -68,7 +72,7 @@ class Actor:
         self.shop = Shop()
         self.clock = clock
         self.speed = speed
-        self._dice = dice
+        self._own_account = own_account
         self._number = dice.randrange(NUMBERS_BEGIN, NUMBERS_END)
         self.money = money_status(self.adapter, self.acts, terms, clock())
 
@@ -109,7 +113,7 @@ class Actor:
             scope=(order.provider_reference if order else "") or code or "",
             memo=new.memo or (order.description if order else "") or code or "",
             bank_reference=new.bank_reference or f"FT{self._number}",
-            own_account=new.own_account,
+            own_account=new.own_account or self._own_account,
             virtual_account=new.virtual_account,
             bank_brand=new.bank_brand,
             counterparty_account=new.counterparty_account,
