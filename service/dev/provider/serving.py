@@ -37,13 +37,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     public_url: str = ""
     """How citizens and the service reach the simulator; empty: http://host:port."""
-<<<<<<< HEAD
     below: str = ""
     """The end of `public_url` that whoever stands before the simulator takes off every path."""
-=======
     own_account: str = ""
     """The account that a bank feed watches."""
->>>>>>> simulator
     speed: float = 1.0
     knobs: Knobs = Knobs()
     seed: int | None = None
@@ -65,21 +62,8 @@ class Running(msgspec.Struct, frozen=True):
 @contextlib.asynccontextmanager
 async def serving(plan: Plan) -> AsyncIterator[Running]:
     """Serve until the end of the block. DemoProblem where the port is taken."""
-<<<<<<< HEAD
     async with playing(plan) as (running, app), listening(app, plan.port, plan.host):
         yield running
-=======
-    dice = random.Random(plan.seed)
-    adapter, _ = acting(plan.provider)
-    terms = addressed(adapter, plan.terms, plan.base_url)
-    actor = Actor(plan.provider, terms, dice, speed=plan.speed, own_account=plan.own_account)
-    actor.shop.page = plan.base_url + PAGES
-    async with (
-        Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier,
-        listening(create(actor, courier), plan.port, plan.host),
-    ):
-        yield Running(plan, actor, courier)
->>>>>>> simulator
 
 
 @contextlib.asynccontextmanager
@@ -88,7 +72,7 @@ async def playing(plan: Plan) -> AsyncIterator[tuple[Running, ASGIApp]]:
     dice = random.Random(plan.seed)
     adapter, _ = acting(plan.provider)
     terms = addressed(adapter, plan.terms, plan.base_url.removesuffix(plan.below))
-    actor = Actor(plan.provider, terms, dice, speed=plan.speed)
+    actor = Actor(plan.provider, terms, dice, speed=plan.speed, own_account=plan.own_account)
     actor.shop.page = plan.base_url + PAGES
     async with Courier(actor, plan.callback_base.rstrip("/"), dice, plan.knobs) as courier:
         yield Running(plan, actor, courier), create(actor, courier)
