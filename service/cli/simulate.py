@@ -1,6 +1,7 @@
 """`doisoat simulate`: a provider that serves, signed traffic against a demo, or one signed call."""
 
 import asyncio
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -228,7 +229,15 @@ async def _serve(path: Path, provider: str, given: Mapping[str, Any]) -> None:
         for name in ("pay_address", "api_address"):
             if getattr(terms, name):
                 say(f"  {name}={getattr(terms, name)}")
-        await asyncio.Event().wait()
+        await _until_stopped()
+
+
+async def _until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM; what is under way is dropped afterwards."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await stopped.wait()
 
 
 def _call(path: Path, provider: str, given: Mapping[str, Any]) -> None:

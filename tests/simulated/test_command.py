@@ -65,6 +65,7 @@ def test_it_serves_alone_with_terms_it_made(tmp_path: Path) -> None:
         assert listed["knobs"]["loss"] == 1
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=UP_WITHIN_S)
+        assert process.returncode == 0
         assert f"api_address={base_url}" in told
         assert str(made["secrets"][0]) not in told
     with simulating(*arguments) as (_, base_url):
