@@ -28,8 +28,13 @@ TOLD: Final = {
 SHOWN_MAX: Final = 50
 
 
-def checkout(provider: str, order: Order | None, code: str, payments: Sequence[Payment]) -> str:
-    """The page of an order, or of a transfer with a payment code, with what was paid already."""
+def checkout(
+    provider: str, order: Order | None, code: str, payments: Sequence[Payment], *, below: str
+) -> str:
+    """The page of an order, or of a transfer with a payment code, with what was paid already.
+
+    `below` is the path under which all pages are, as a browser sees it.
+    """
     amount_vnd = order.amount_vnd if order else 0
     due = f"<p><b>{_vnd(amount_vnd)}</b></p>" if amount_vnd else ""
     text = f"<p>{escape(order.description)}</p>" if order and order.description else ""
@@ -41,7 +46,7 @@ def checkout(provider: str, order: Order | None, code: str, payments: Sequence[P
     return _page(
         f"{provider}: {code}",
         f"{due}{text}{_paid(payments)}"
-        f'<form method="post" action="{_address(code)}">{buttons}'
+        f'<form method="post" action="{_address(below, code)}">{buttons}'
         "<p><label>Số tiền khác <small>another amount</small> "
         '<input name="amount_vnd" inputmode="numeric" pattern="[0-9]+"></label> '
         '<button name="action" value="other">Trả số tiền này <small>Pay this</small></button></p>'
@@ -49,7 +54,9 @@ def checkout(provider: str, order: Order | None, code: str, payments: Sequence[P
     )
 
 
-def done(provider: str, order: Order | None, code: str, payments: Sequence[Payment]) -> str:
+def done(
+    provider: str, order: Order | None, code: str, payments: Sequence[Payment], *, below: str
+) -> str:
     """What has happened, and the way back to the merchant."""
     back = order.return_url if order else ""
     link = ""
@@ -61,7 +68,8 @@ def done(provider: str, order: Order | None, code: str, payments: Sequence[Payme
     return _page(
         f"{provider}: {code}",
         f"{_paid(payments)}{link}"
-        f'<p><a href="{_address(code)}">Trang thanh toán <small>the checkout page</small></a></p>',
+        f'<p><a href="{_address(below, code)}">Trang thanh toán '
+        "<small>the checkout page</small></a></p>",
     )
 
 
@@ -72,10 +80,10 @@ def refused(provider: str, why: str) -> str:
     )
 
 
-def home(provider: str, merchant: str, orders: Sequence[Order]) -> str:
+def home(provider: str, merchant: str, orders: Sequence[Order], *, below: str) -> str:
     """What there is to see and to call."""
     rows = "".join(
-        f'<tr><td><a href="{_address(one.order_code)}">{escape(one.order_code)}</a></td>'
+        f'<tr><td><a href="{_address(below, one.order_code)}">{escape(one.order_code)}</a></td>'
         f"<td>{_vnd(one.amount_vnd)}</td></tr>"
         for one in reversed(orders[-SHOWN_MAX:])
     )
@@ -110,8 +118,8 @@ def _paid(payments: Sequence[Payment]) -> str:
     return f"<table>{''.join(rows)}</table>" if rows else ""
 
 
-def _address(code: str) -> str:
-    return f"/pages/{quote(code, safe='')}"
+def _address(below: str, code: str) -> str:
+    return f"{below}/{quote(code, safe='')}"
 
 
 def _vnd(amount_vnd: int) -> str:

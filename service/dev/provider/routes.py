@@ -5,6 +5,7 @@ Whatever is none of the fixed paths is the provider's own: a checkout link of ou
 
 from datetime import date
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import HttpMethod, Litestar, Request, Response, get, post, put, route
@@ -73,7 +74,7 @@ async def home(state: State) -> str:
     """What there is."""
     actor: Actor = state.actor
     orders = list(actor.shop.orders.values())
-    return pages.home(actor.adapter.name, actor.terms.merchant, orders)
+    return pages.home(actor.adapter.name, actor.terms.merchant, orders, below=_below(actor))
 
 
 @get("/pages/{code:str}", media_type=HTML)
@@ -83,7 +84,8 @@ async def page(code: FromPath[str], state: State) -> str:
     order = actor.shop.orders.get(code)
     if order is None and actor.money == "paid":
         raise NotFoundException(detail="no such order")
-    return pages.checkout(actor.adapter.name, order, code, actor.shop.of_order(code))
+    paid = actor.shop.of_order(code)
+    return pages.checkout(actor.adapter.name, order, code, paid, below=_below(actor))
 
 
 @post("/pages/{code:str}", media_type=HTML, status_code=HTTP_200_OK)
@@ -105,7 +107,8 @@ async def act(code: FromPath[str], request: AnyRequest, state: State) -> str:
     for _ in range(2 if action == "twice" else 1):
         _happen(state, new)
     order = actor.shop.orders.get(code)
-    return pages.done(actor.adapter.name, order, code, actor.shop.of_order(code))
+    paid = actor.shop.of_order(code)
+    return pages.done(actor.adapter.name, order, code, paid, below=_below(actor))
 
 
 @post("/control/pay")
@@ -183,11 +186,17 @@ async def provider(
             text, status = pages.refused(name, str(error)), HTTP_400_BAD_REQUEST
         else:
             code = order.order_code
-            text = pages.checkout(name, order, code, actor.shop.of_order(code))
+            paid = actor.shop.of_order(code)
+            text = pages.checkout(name, order, code, paid, below=_below(actor))
             status = HTTP_200_OK
         return Response(text.encode(), status_code=status, media_type=HTML)
     answer = actor.serve(call)
     return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
+
+
+def _below(actor: Actor) -> str:
+    """The path of the pages as a browser sees it: others may serve beside, or stand before."""
+    return urlsplit(actor.shop.page).path or "/pages"
 
 
 def _happen(state: State, new: NewPayment) -> Listed:
