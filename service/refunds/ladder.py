@@ -9,9 +9,10 @@ HOURLY_UNTIL: Final = 27
 DAILY_UNTIL: Final = 41
 """Asks: then daily for two weeks, for banks take that long."""
 AGAIN_AFTER: Final = timedelta(minutes=1)
-"""Before a refund is sent again of which the provider never heard."""
+"""Before a provider that never heard of a refund is asked or told once more."""
 SENDS_MAX: Final = 5
-"""How often one request id is sent: each time only after the provider never heard of it."""
+"""How often one request id is sent: each time only after the provider said twice that it never
+heard of it."""
 
 
 def wait_before(ask: int) -> timedelta | None:

@@ -2,7 +2,7 @@
 
 The request id is ours and kept; "sending" is committed before the network is touched. Whatever is
 not a final answer (a timeout, an error, a reply nobody signed) leads to the question, never to a
-second order; only a provider that never heard of the refund is told again, under the same id.
+second order; only a provider that twice never heard of it is told again, under the same id.
 """
 
 import asyncio
@@ -150,13 +150,17 @@ class Sender:
         return any(amount_vnd == part.amount_vnd for _, amount_vnd in earlier)
 
     async def _unheard(self, part: Claimed) -> None:
-        """The provider never heard of it: it may be sent again, under the same id."""
+        """The provider never heard of it: told so twice, we may send it again, under the same id.
+
+        Once is not enough: the order may still be on its way through the provider's own house.
+        """
         if part.status == "processing" or part.sends >= ladder.SENDS_MAX:
             await self._wait(part, _unsure(part), ("unheard", None), asked=True)
-        else:
-            await self._wait(
-                part, "approved", ("unheard", None), asked=True, soon=ladder.AGAIN_AFTER
-            )
+            return
+        async with self._engine.connect() as connection:
+            again = await work.is_unheard_already(connection, part)
+        status = "approved" if again else _unsure(part)
+        await self._wait(part, status, ("unheard", None), asked=True, soon=ladder.AGAIN_AFTER)
 
     async def _take(self, part: Claimed, claim: Claim, *, asked: bool) -> None:
         """What the provider says: final, or on its way."""

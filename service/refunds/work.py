@@ -71,6 +71,12 @@ EARLIER = sa.text("""
       and (refund_id, part) <> (:refund_id, cast(:part as smallint))
 """)
 
+LAST_STEP = sa.text("""
+    select step from service.refund_step
+    where book_id = :book_id and refund_id = :refund_id and part = :part
+    order by id desc limit 1
+""")
+
 MERCHANT = sa.text("select provider, merchant from service.merchant where id = :id")
 
 
@@ -211,6 +217,11 @@ async def earlier(connection: AsyncConnection, part: Claimed) -> Sequence[tuple[
     about = {"merchant_id": part.merchant_id, "order_code": part.order_code}
     rows_ = await connection.execute(EARLIER, part.key | about)
     return [(row.refund_no, row.amount_vnd) for row in rows_]
+
+
+async def is_unheard_already(connection: AsyncConnection, part: Claimed) -> bool:
+    """Whether the provider knew of no such refund the last time, too."""
+    return await connection.scalar(LAST_STEP, part.key) == "unheard"
 
 
 def _refund_key(part: Claimed) -> dict[str, object]:

@@ -42,7 +42,8 @@ MASTER_KEY: Final = bytes(range(32))
 SECRET: Final = "a-secret-of-the-terminal"
 TERMINAL: Final = "HUEREFND"
 
-Fault: TypeAlias = Literal["lost", "nothing", "forged", "duplicate", "refused"]
+Fault: TypeAlias = Literal["lost", "late", "nothing", "forged", "duplicate", "refused"]
+"""Late: without an answer, and a question about it comes to VNPAY before it does."""
 
 ADD_PERSON = sa.text("""
     insert into service.staff (id, username, password_hash, roles, books, created_at)
@@ -108,6 +109,7 @@ class Provider:
         self.question_faults: list[Fault] = []
         self.front_faults: list[int] = []
         self.orders: list[bytes] = []
+        self.on_its_way: Call | None = None
         self.questions = 0
         self.terms = Terms(merchant=TERMINAL, secrets=(SECRET,))  # type: ignore[arg-type]
         self.now = NOW
@@ -118,10 +120,15 @@ class Provider:
             self.questions += 1
             fault = self.question_faults.pop(0) if self.question_faults else None
             told = self._served(call)
+            if self.on_its_way is not None:
+                self._served(self.on_its_way)
+                self.on_its_way = None
             return {"lost": None, "forged": (200, b"{}")}.get(str(fault), told)
         self.orders.append(call.body)
         fault = self.faults.pop(0) if self.faults else None
-        if fault == "nothing":
+        if fault == "late":
+            self.on_its_way = call
+        if fault in {"nothing", "late"}:
             return None
         if fault == "refused":
             self.shop.payments = [

@@ -104,16 +104,28 @@ async def test_what_is_no_answer_leads_to_the_question(place: Place, fault: Faul
 
 
 async def test_an_order_that_never_arrived_is_sent_again_under_its_id(place: Place) -> None:
-    """VNPAY knows of no refund: only then it is told again, with the same request id."""
+    """VNPAY knows of no refund, asked twice: only then it is told again, with the same id."""
     place.provider.faults = ["nothing"]
     refund = await place.approved()
-    await place.office.work()
+    await place.office.work(2, step=LATER)
     assert (await place.office.found(refund.id)).status == "unknown"
+    assert (len(place.provider.orders), place.provider.questions) == (1, 1)
     await place.office.work(3, step=LATER)
     place.provider.finish()
     await place.office.work(2, step=LATER)
     assert len(place.provider.orders) == 2
     assert list(place.provider.shop.refunds) == [refund_id(await place.office.found(refund.id))]
+    await ended(place, refund)
+
+
+async def test_an_order_that_is_still_on_its_way_is_not_sent_again(place: Place) -> None:
+    """The first question overtakes the order and finds nothing; the second one finds it."""
+    place.provider.faults = ["late"]
+    refund = await place.approved()
+    await place.office.work(2, step=LATER)
+    place.provider.finish()
+    await place.office.work(2, step=LATER)
+    assert (len(place.provider.orders), place.provider.questions) == (1, 2)
     await ended(place, refund)
 
 
@@ -241,7 +253,7 @@ async def settle(connection: AsyncConnection, refund: Refund) -> None:
 
 
 async def test_a_worker_killed_before_sending_sends_nothing_twice(place: Place) -> None:
-    """Committed "sending", then dead: the next worker asks first, then sends, once."""
+    """Committed "sending", then dead: the next worker asks first, twice, then sends, once."""
     office = place.office
     refund = await place.approved()
     async with transaction(office.engine) as connection:
@@ -251,8 +263,8 @@ async def test_a_worker_killed_before_sending_sends_nothing_twice(place: Place) 
     await office.work()  # the lease still holds: nobody touches it
     assert (place.provider.orders, place.provider.questions) == ([], 0)
     office.now += work.LEASE + MINUTE
-    await office.work(2, step=LATER)
-    assert place.provider.questions == 1
+    await office.work(3, step=LATER)
+    assert place.provider.questions == 2
     place.provider.finish()
     await office.work(2, step=LATER)
     assert (len(place.provider.orders), place.given_vnd) == (1, [70_000])
