@@ -35,7 +35,7 @@ from service.fees.messages import (
     Payer,
     PayerShown,
 )
-from service.payments import assessments, loading
+from service.payments import assessments, loading, refund_loading
 from service.payments.assessments import NewItem, Share
 from service.payments.state import Notice
 from service.references.memo_text import capitals
@@ -172,12 +172,19 @@ async def _payer(
     }
 
 
-async def lock(connection: AsyncConnection, caller: Principal, notice_id: UUID) -> Notice:
-    """The notice under lock; raises NotFound where it is not among the caller's books."""
+async def lock(
+    connection: AsyncConnection, caller: Principal, notice_id: UUID, *, waives: bool = False
+) -> Notice:
+    """The notice under lock; raises NotFound where it is not among the caller's books.
+
+    `waives`: no fee of its book is taken apart meanwhile, either.
+    """
     wanted = {"books": caller.book_list, "id": notice_id}
     book_id = await connection.scalar(BOOK_OF, wanted)
     if book_id is None:
         raise NotFound
+    if waives:
+        await loading.lock(connection, [refund_loading.apart_key(book_id)])
     driver = await loading.raw(connection)
     return (await loading.lock_notices(driver, [(book_id, notice_id)]))[book_id, notice_id]
 

@@ -201,7 +201,7 @@ async def cancel_notice(
     caller = request.user
 
     async def act(connection: AsyncConnection, now: datetime) -> Done:
-        notice = await actions.lock(connection, caller, notice_id)
+        notice = await actions.lock(connection, caller, notice_id, waives=True)
         told = actions.Decided(caller=caller, now=now)
         return await actions.cancel(connection, state.sealer, notice, data, told)
 
@@ -233,7 +233,7 @@ async def exempt_notice(
     caller = request.user
 
     async def act(connection: AsyncConnection, now: datetime) -> Done:
-        notice = await actions.lock(connection, caller, notice_id)
+        notice = await actions.lock(connection, caller, notice_id, waives=True)
         told = actions.Decided(caller=caller, now=now)
         return await actions.exempt(connection, state.sealer, notice, data, told)
 

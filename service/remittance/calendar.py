@@ -1,7 +1,8 @@
 """By when which fee has to be with the budget: rules as data, periods as arithmetic. Pure.
 
 Source: the circulars of the fees. Monthly: what came in until the end of a month is due on the 5th
-of the next one. Weekly: what came in until Sunday is due on the Thursday after.
+of the next one. Weekly: what came in until Sunday is due on the Thursday after. A due day that is
+not worked moves to the next one that is.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
+
+from service import working_days
 
 Rule: TypeAlias = Literal["monthly", "weekly"]
 
@@ -55,9 +58,8 @@ def period_end(rule: Rule, day: date) -> date:
 def due_on(rule: Rule, day: date) -> date:
     """By when what came in on `day` has to be with the budget."""
     end = period_end(rule, day)
-    if rule == "weekly":
-        return end + timedelta(days=DUE_DAYS_AFTER_SUNDAY)
-    return end + timedelta(days=DUE_DAY_OF_MONTH)
+    days = DUE_DAYS_AFTER_SUNDAY if rule == "weekly" else DUE_DAY_OF_MONTH
+    return working_days.on_or_after(end + timedelta(days=days))
 
 
 def last_complete(rule: Rule, today: date) -> date:

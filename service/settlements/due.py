@@ -1,7 +1,7 @@
 """What is overdue or off: fees against the contract, payments never settled, payouts never paid.
 
 A thing is timing until its due day and grace are over, and a difference from then on, by itself.
-Due days count from Monday to Friday; holidays are what the grace is for.
+Due days are working days: over Tết nothing becomes overdue.
 """
 
 from datetime import date, datetime, timedelta
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.accounts import business_day
+from service import working_days
 from service.payments.cases import end_cases, open_cases
 from service.payments.sightings import Case, FieldVerdict
 from service.settlements.keeping import Payee
@@ -20,7 +21,6 @@ from service.settlements.keeping import Payee
 DUE_DAYS: Final = 1
 GRACE_DAYS: Final = 2
 DAYS_MAX: Final = 60
-FRIDAY: Final = 4
 FIELDS_MAX: Final = 10
 """Lines that a case about a batch's fees names."""
 CASES_MAX: Final = 10_000
@@ -151,12 +151,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def due_on(self, day: date) -> date:
         """The day by which money of `day` is settled and paid out."""
-        return later(day, self.due_days)
+        return working_days.later(day, self.due_days)
 
     def overdue_until(self, today: date, days: int) -> date:
         """The last day whose money is overdue `today`, if it was due after `days` working days."""
         day = today
-        while later(day, days) >= today:
+        while working_days.later(day, days) >= today:
             day -= timedelta(days=1)
         return day
 
@@ -164,14 +164,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 def _days(told: object, default: int) -> int:
     text = str(told) if told is not None and not isinstance(told, bool) else ""
     return min(int(text), DAYS_MAX) if text.isascii() and text.isdecimal() else default
-
-
-def later(day: date, working_days: int) -> date:
-    """The day so many working days (Monday to Friday) after `day`."""
-    while working_days > 0:
-        day += timedelta(days=1)
-        working_days -= day.weekday() <= FRIDAY
-    return day
 
 
 async def tell_fees(

@@ -17,9 +17,12 @@ DAYS = st.dates(date(2025, 1, 1), date(2030, 12, 31))
 @pytest.mark.parametrize(
     ("rule", "day", "end", "due"),
     [
-        ("monthly", date(2026, 11, 1), date(2026, 11, 30), date(2026, 12, 5)),
+        ("monthly", date(2026, 11, 1), date(2026, 11, 30), date(2026, 12, 7)),
         ("monthly", date(2026, 12, 31), date(2026, 12, 31), date(2027, 1, 5)),
-        ("monthly", date(2028, 2, 29), date(2028, 2, 29), date(2028, 3, 5)),
+        ("monthly", date(2028, 2, 29), date(2028, 2, 29), date(2028, 3, 6)),
+        # The 5th of December 2026 is a Saturday, that of March 2028 a Sunday. In February 2027 it
+        # is Tết's Eve, and the days off end on Wednesday the 10th.
+        ("monthly", date(2027, 1, 15), date(2027, 1, 31), date(2027, 2, 11)),
         # A Monday and a Sunday of the same week: due on the Thursday after.
         ("weekly", date(2026, 11, 2), date(2026, 11, 8), date(2026, 11, 12)),
         ("weekly", date(2026, 11, 8), date(2026, 11, 8), date(2026, 11, 12)),
@@ -28,7 +31,7 @@ DAYS = st.dates(date(2025, 1, 1), date(2030, 12, 31))
 def test_periods_end_and_fall_due_as_the_circulars_say(
     rule: Rule, day: date, end: date, due: date
 ) -> None:
-    """Monthly by the 5th of the next month, weekly by Thursday."""
+    """Monthly by the 5th of the next month, weekly by Thursday; or by the next working day."""
     assert (calendar.period_end(rule, day), calendar.due_on(rule, day)) == (end, due)
 
 

@@ -1,5 +1,6 @@
 """From paid fees to the budget, with every entry held against the accounting page."""
 
+import asyncio
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -13,11 +14,12 @@ from service.fees import actions as fees
 from service.fees.messages import Cancellation, Exemption
 from service.refunds.errors import RefundExceeds
 from service.refunds.messages import NewOutcome, NewRefund
+from service.remittance import actions
 from service.remittance.errors import NothingToRemit, PeriodOpen, RemittanceState
 from service.remittance.messages import NewRecord, NewRemittance
 from tests.makers import transfer
 from tests.service.refunds.making import Office
-from tests.service.remittance.making import UNTIL, Treasurer
+from tests.service.remittance.making import MONTHLY, UNTIL, Treasurer
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +44,7 @@ async def test_a_month_goes_straight_to_the_budget(treasurer: Treasurer) -> None
         42_500 + 16_999,
         7_501 + 3_000,
     )
-    assert (proposed.until, proposed.due_on) == (UNTIL, date(2026, 12, 5))
+    assert (proposed.until, proposed.due_on) == (UNTIL, date(2026, 12, 7))
     assert [line.code for line in proposed.lines] == ["F0", "F1"]
     with pytest.raises(SamePerson):
         await treasurer.decide(proposed.id, "maker")
@@ -278,7 +280,7 @@ async def test_a_late_remittance_is_one_case_until_it_is_with_the_budget(
     """LATE_REMITTANCE says what, how much and since when; the day before it there is none."""
     office = treasurer.office
     await office.paid(await office.owed(1, 100_000))
-    office.now += timedelta(days=3)  # 5 December
+    office.now += timedelta(days=5)  # 7 December: the 5th is a Saturday
     assert await treasurer.look() == 0
     office.now += timedelta(days=1)
     assert await treasurer.look() == 1
@@ -290,7 +292,7 @@ async def test_a_late_remittance_is_one_case_until_it_is_with_the_budget(
     fields = await office.value(cases.format("fields"))
     assert isinstance(fields, list)
     assert [(f["name"], f["expected"], f["found"]) for f in fields] == [
-        ("due_on", "2026-12-05", None),
+        ("due_on", "2026-12-07", None),
         ("days_late", 0, 5),
         ("remitted_vnd", 15_000, 0),
     ]
@@ -331,4 +333,29 @@ async def test_what_the_budget_has_is_not_waived(treasurer: Treasurer) -> None:
             await fees.exempt(connection, office.sealer, notice, exemption, told)
     await office.book(transfer(office.account, 100_000, reference=owed.reference, traces=["FT2"]))
     assert await treasurer.balance("3373") == 0
+    assert await office.proven() == []
+
+
+async def test_a_fee_is_not_waived_while_it_is_taken_apart(treasurer: Treasurer) -> None:
+    """Whoever cancels waits for a proposal that is being written, and then sees it (12)."""
+    office = treasurer.office
+    owed = await office.owed(1, 100_000)
+    await office.book(transfer(office.account, 100_000, reference=owed.reference, traces=["FT1"]))
+    told = fees.Decided(caller=office.people["maker"], now=office.now)
+
+    async def cancel() -> None:
+        async with transaction(office.engine) as connection:
+            notice = await fees.lock(connection, told.caller, owed.notice_id, waives=True)
+            why = Cancellation(reason="withdrawn")
+            await fees.cancel(connection, office.sealer, notice, why, told)
+
+    async with transaction(office.engine) as connection:
+        await actions.propose(connection, treasurer.desk("maker"), 1, MONTHLY)
+        reversal = transfer(office.account, 100_000, direction="out", traces=["FT1"])
+        await office.book(reversal)
+        cancelling = asyncio.create_task(cancel())
+        await asyncio.wait([cancelling], timeout=0.3)
+    with pytest.raises(NoticeHasMoney):
+        await cancelling
+    assert (await office.notice(owed.notice_id))[:2] == ("open", 0)
     assert await office.proven() == []
