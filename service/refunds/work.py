@@ -221,7 +221,8 @@ async def earlier(connection: AsyncConnection, part: Claimed) -> Sequence[tuple[
 
 async def is_unheard_already(connection: AsyncConnection, part: Claimed) -> bool:
     """Whether the provider knew of no such refund the last time, too."""
-    return await connection.scalar(LAST_STEP, part.key) == "unheard"
+    last: str | None = await connection.scalar(LAST_STEP, part.key)
+    return last == "unheard"
 
 
 def _refund_key(part: Claimed) -> dict[str, object]:
