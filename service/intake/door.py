@@ -18,6 +18,7 @@ from providers.catalog import CATALOG
 from service.intake.intake import Intake
 from service.intake.routes import CALL_BODY_BYTES_MAX, call_of
 from service.merchants import Merchant
+from service.observe.requests import tell_otherwise
 
 PREFIX: Final = "/callbacks/"
 SEGMENTS: Final = 4
@@ -48,8 +49,10 @@ class CallbackDoor:
         if body is None:
             return  # the caller went away before it had said everything
         scope["path_template"] = TEMPLATE
-        answer = await intake.take(merchant, call_of(scope, body))
-        await _send(send, answer)
+        taken = await intake.take(merchant, call_of(scope, body))
+        if taken.of_flood:
+            tell_otherwise(scope)
+        await _send(send, taken.answer)
 
 
 def _is_short(scope: HTTPScope) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
@@ -26,6 +27,13 @@ REASONS = {
 }
 
 
+class Taken(NamedTuple):
+    """What a provider is answered, and whether its call was one of a flood of unbelieved ones."""
+
+    answer: Answer
+    of_flood: bool
+
+
 class Intake:
     """One per process: start it with the application, close it before the pool goes."""
 
@@ -47,21 +55,23 @@ class Intake:
         await self._committer.close()
         await self._quarantine.close()
 
-    async def take(self, merchant: Merchant, call: Call) -> Answer:
+    async def take(self, merchant: Merchant, call: Call) -> Taken:
         """Keep and book a call, or keep it as unbelieved; what its provider is answered.
 
         `merchant` names a provider of the catalogue. Answers "done" only after COMMIT returned.
         """
         now = utc_now()
         if not await self._pace.turn(merchant.id):
-            return self._answer(merchant, call, Outcome.TRY_AGAIN)
+            return Taken(self._answer(merchant, call, Outcome.TRY_AGAIN), of_flood=True)
+        of_flood = False
         try:
             delivery = believe(merchant, call, now)
         except Rejected as rejected:
+            of_flood = not rejected.authentic and self._pace.unbelieved(merchant.id)
             outcome = await self._refuse(merchant, call, rejected, now)
         else:
             outcome = await self._committer.take(delivery)
-        return self._answer(merchant, call, outcome)
+        return Taken(self._answer(merchant, call, outcome), of_flood)
 
     @staticmethod
     def _answer(merchant: Merchant, call: Call, outcome: Outcome) -> Answer:
@@ -91,8 +101,6 @@ class Intake:
     async def _refuse(
         self, merchant: Merchant, call: Call, rejected: Rejected, now: datetime
     ) -> Outcome:
-        if not rejected.authentic:
-            self._pace.unbelieved(merchant.id)
         kept = await self._quarantine.keep(
             Unbelieved(
                 merchant=merchant,

@@ -2,7 +2,8 @@
 
 A merchant at whose address very many calls are not believed is flooded for a while: its calls
 queue before they are even read, and one of them has its turn whenever all other work that is ready
-has had its own, at most TURNS_PER_S. Other merchants' calls never wait here.
+has had its own, at most TURNS_PER_S. Other merchants' calls never wait here. A flood is told of in
+one log line a second, not in one for each call: what an attacker sends must not fill a disk.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+import structlog
 
 FLOOD_PER_S: Final = 30
 """Unbelieved calls of one merchant in one second, above which it is flooded."""
@@ -21,6 +23,8 @@ WAITING_MAX: Final = 3_000
 """Calls that wait for their turn, for three seconds at most; the next one is to try again."""
 SLICE_S: Final = 0.01
 MERCHANTS_REMEMBERED: Final = 10_000
+
+log = structlog.get_logger(__name__)
 
 
 class _Tally(msgspec.Struct):
@@ -44,8 +48,8 @@ class Pace:
     def _now(self) -> float:
         return self._given() if self._given else asyncio.get_running_loop().time()
 
-    def unbelieved(self, merchant_id: int) -> None:
-        """A call of this merchant was not believed."""
+    def unbelieved(self, merchant_id: int) -> bool:
+        """A call of this merchant was not believed; whether it is one of a flood."""
         now = self._now()
         tally = self._tallies.get(merchant_id)
         if tally is None:
@@ -53,10 +57,13 @@ class Pace:
                 self._tallies.clear()
             tally = self._tallies[merchant_id] = _Tally()
         if tally.second != int(now):
+            if tally.unbelieved > FLOOD_PER_S:
+                log.warning("intake.flood", merchant=merchant_id, unbelieved=tally.unbelieved)
             tally.second, tally.unbelieved = int(now), 0
         tally.unbelieved += 1
         if tally.unbelieved > FLOOD_PER_S:
             tally.flooded_until = now + FLOODED_FOR_S
+        return tally.flooded_until > now
 
     def is_flooded(self, merchant_id: int) -> bool:
         """Whether this merchant's calls have to queue now."""

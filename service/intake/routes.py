@@ -17,6 +17,7 @@ from providers.catalog import CATALOG
 from service.access.guard import ANYONE
 from service.access.principals import Principal
 from service.errors import Busy, NotFound, TooLarge
+from service.observe.requests import tell_otherwise
 from service.problems import refusals
 
 CALL_BODY_BYTES_MAX: Final = 262_144
@@ -62,7 +63,9 @@ async def receive(
     else:
         if known is None:
             raise NotFound("no such provider or merchant")
-        answer = await state.intake.take(known, call)
+        answer, of_flood = await state.intake.take(known, call)
+        if of_flood:
+            tell_otherwise(request.scope)
     return Response(answer.body, status_code=answer.status, media_type=answer.media_type)
 
 

@@ -6,7 +6,7 @@ the route's template and the query string is never looked at: providers put mone
 
 import re
 import time
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from litestar import Litestar
@@ -27,6 +27,8 @@ NO_ANSWER: Final = 499
 QUIET_ROUTES: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Machines ask these every few seconds: logged at level debug, measured like all."""
 SERVER_ERROR: Final = 500
+TOLD_OTHERWISE: Final = "doisoat_told_otherwise"
+"""Key of a scope: see `tell_otherwise`."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +70,11 @@ class RequestObserver:
             structlog.contextvars.clear_contextvars()
 
 
+def tell_otherwise(scope: Scope) -> None:
+    """Log this request at level debug only: somebody else tells what came of very many like it."""
+    cast("dict[str, object]", scope)[TOLD_OTHERWISE] = True
+
+
 def _request_id(scope: Scope) -> str:
     """Take the caller's id where it is a plain one, else make one."""
     for name, value in scope["headers"]:
@@ -80,7 +87,8 @@ def _request_id(scope: Scope) -> str:
 def _tell(scope: HTTPScope, status: int, seconds: float) -> None:
     route = str(scope.get("path_template") or NO_ROUTE)
     metrics.request_done(scope["method"], route, status, seconds)
-    write = log.debug if route in QUIET_ROUTES else log.info
+    quiet = route in QUIET_ROUTES or TOLD_OTHERWISE in scope
+    write = log.debug if quiet else log.info
     if status >= SERVER_ERROR:
         write = log.error
     actor = getattr(scope.get("user"), "actor", None)

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 
 from service.intake import pacing
 from service.intake.pacing import FLOOD_PER_S, FLOODED_FOR_S, Pace
@@ -42,6 +43,19 @@ async def test_a_merchant_is_flooded_for_a_while() -> None:
     assert not pace.is_flooded(CALM)
     clock.now += FLOODED_FOR_S
     assert not pace.is_flooded(FLOODED)
+
+
+async def test_a_flood_is_one_log_line_a_second() -> None:
+    """Each second of it is counted in one line; what is no flood has none."""
+    clock = Clock()
+    pace = Pace(clock)
+    with structlog.testing.capture_logs() as lines:
+        flood(pace, FLOOD_PER_S)
+        clock.now += 1
+        flood(pace, 500)
+        clock.now += 1
+        flood(pace, 1)
+    assert [line["unbelieved"] for line in lines] == [500]
 
 
 async def test_other_work_has_its_turn_between_any_two_calls_of_a_flood() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 import sqlalchemy as sa
+import structlog
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -255,7 +256,7 @@ async def test_a_call_is_judged_with_the_clock_of_its_arrival(
 async def test_a_flood_is_not_kept_and_loses_no_true_call(
     client: httpx2.AsyncClient, engine: AsyncEngine, province: Province
 ) -> None:
-    """Junk above what the ring takes is answered and dropped; true calls among it come back."""
+    """Junk above what the ring takes is answered, dropped and not logged; true calls come back."""
     orders = [await owed(engine) for _ in range(4)]
     junk = [
         ipn(f"DON{n}", "nobody's secret", amount_vnd=1_000 + n, transaction=str(n))
@@ -264,8 +265,12 @@ async def test_a_flood_is_not_kept_and_loses_no_true_call(
     calls = list(junk)
     for place, order in zip((10, 90, 180, 270), orders, strict=True):
         calls.insert(place, ipn(order.reference, NEW_SECRET, transaction=str(15_000_000 + place)))
-    told = await asyncio.gather(*(deliver(client, call) for call in calls))
+    with structlog.testing.capture_logs() as lines:
+        told = await asyncio.gather(*(deliver(client, call) for call in calls))
     assert set(told) == {"97"}
+    # A line for each call only until it is known to be a flood.
+    told_each = [one for one in lines if (one["event"], one["log_level"]) == ("request", "info")]
+    assert 0 < len(told_each) < len(calls) / 2
     kept = await lanes(engine)
     assert kept["order", False] == 4
     assert 0 < kept["ring", False] < 300
