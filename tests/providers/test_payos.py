@@ -343,9 +343,8 @@ def test_marks_that_payers_write_pass() -> None:
     ("field", "value"),
     [
         ("orderCode", "57x"),
-        ("orderCode", 2**53),
-        ("orderCode", 0),
-        ("orderCode", -1),
+        ("orderCode", "HUE007K2M9Q4X1"),
+        ("orderCode", 10**20),
         ("orderCode", None),
         ("reference", ""),
         ("reference", "FT 1"),
@@ -360,6 +359,14 @@ def test_what_is_signed_and_cannot_be_read_is_kept(field: str, value: object) ->
     with pytest.raises(Rejected) as rejected:
         claim_of({**DATA, field: value})
     assert (rejected.value.why, rejected.value.authentic) == ("malformed", True)
+
+
+@pytest.mark.parametrize("order_code", [2**53, 10**20 - 1, 0, -1])
+def test_a_number_that_no_order_of_ours_has_is_an_unknown_order(order_code: int) -> None:
+    """Signed, and money came: it is told like any order that we do not know."""
+    claim = claim_of({**DATA, "orderCode": str(order_code)})
+    assert (claim.reference, claim.amount_vnd, claim.status) == (str(order_code), 50_000, "paid")
+    assert not claim.is_test
 
 
 @pytest.mark.parametrize(
