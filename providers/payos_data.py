@@ -53,6 +53,7 @@ _TEXTS: Final = frozenset(
 # `description=A&orderCode=1` may be one value or two: what could be read in two ways is refused.
 _SECOND_FIELD = re.compile(f"&(?:{'|'.join(sorted(_KEYS | _TEXTS))})=")
 _ORDER_CODE = re.compile(r"[0-9]{1,16}", re.ASCII)
+_OTHER_ORDER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _EMPTY: Final = frozenset({"null", "undefined"})
 
 Fields = Mapping[str, str]
@@ -166,7 +167,7 @@ def claim_of(fields: Fields) -> Claim:
 
     The bank's reference is the transaction: one link may be paid in several transfers.
     """
-    order = order_code_of(fields.get("orderCode", ""))
+    order = _named_order(fields.get("orderCode", ""))
     code = fields.get("code", "")
     if not code:
         raise ValueError("no result")
@@ -201,6 +202,19 @@ def order_code_of(text: str) -> str:
     if not _ORDER_CODE.fullmatch(text) or not 0 < int(text) <= ORDER_CODE_MAX:
         raise ValueError("orderCode is no number of an order")
     return str(int(text))
+
+
+def _named_order(text: str) -> str:
+    """The order that a transfer names; ValueError for what is no number.
+
+    A number that no order of ours can have is an unknown order: its money came all the same.
+    """
+    try:
+        return order_code_of(text)
+    except ValueError:
+        if _OTHER_ORDER.fullmatch(text):
+            return str(int(text))
+        raise
 
 
 def moment_of(text: str) -> datetime | None:

@@ -14,6 +14,7 @@ from providers import (
     Rejected,
     Secret,
     StatusQuestion,
+    Unanswered,
 )
 from providers.acting import Acts, Order, Payment, Shop
 from providers.catalog import CATALOG
@@ -22,10 +23,12 @@ from providers.vnpay import Vnpay
 from service.dev.provider.addresses import addressed
 from tests.providers.recorded import (
     CALL_KINDS,
+    FOLDER,
     REASONS,
     Vector,
     acknowledged,
     everything,
+    files_of,
     vectors,
 )
 from tests.providers.spoken import BASE, NOW
@@ -33,7 +36,13 @@ from tests.providers.spoken import BASE, NOW
 CALLS = everything(*CALL_KINDS)
 RETURNS = everything("redirect")
 ANSWERS = everything("query_response", "refund_response")
-REQUESTS = everything("create_request", "refund_request", "query_refund_request")
+REQUESTS = everything(
+    "create_request",
+    "query_request",
+    "receipt_request",
+    "refund_request",
+    "query_refund_request",
+)
 PARSED_ONLY = everything("ipn_parse_only")
 
 TOLERATED: dict[str, str] = {
@@ -75,7 +84,7 @@ def test_a_recorded_call_gets_its_verdict(vector: Vector) -> None:
             assert hint is not None
             assert (hint.reference, hint.amount_vnd) == (expect.order_id, expect.amount_vnd)
         answer = provider.answer(vector.refusal(rejected.value.why), vector.call)
-        acknowledged(vector, answer.status, answer.body)
+        acknowledged(vector, answer.status, answer.media_type, answer.body)
         return
     try:
         claims = provider.read(vector.call, vector.terms, vector.now)
@@ -95,7 +104,7 @@ def test_a_recorded_call_gets_its_verdict(vector: Vector) -> None:
     says(claim, vector)
     outcome = vector.outcome(claim.status, claim.amount_vnd, is_test=claim.is_test)
     answer = provider.answer(outcome, vector.call)
-    acknowledged(vector, answer.status, answer.body)
+    acknowledged(vector, answer.status, answer.media_type, answer.body)
 
 
 @named(RETURNS)
@@ -119,12 +128,13 @@ def test_a_sample_without_its_secret_is_forged_and_its_hint_is_right(vector: Vec
 
 def question(vector: Vector) -> StatusQuestion:
     """The question whose answer was recorded."""
+    asked_vnd = vector.context.order_amount_vnd if vector.context else None
     return StatusQuestion(
         request_id="req-0001",
         order_code=vector.expect.order_id or "260312_H5713000123",
         ordered_at=NOW,
         client_ip="127.0.0.1",
-        amount_vnd=50_000,
+        amount_vnd=asked_vnd or vector.expect.amount_vnd or 50_000,
     )
 
 
@@ -162,7 +172,12 @@ def test_a_recorded_answer_gets_its_verdict(vector: Vector) -> None:
         with pytest.raises(Rejected, match="forged"):
             read()
         return
-    told = read()
+    try:
+        told = read()
+    except Unanswered:
+        # The provider said an error of its own: nothing is told of the order.
+        assert expect.status in {"unknown", None}
+        return
     claims = list(told) if isinstance(told, list | tuple) else [told]
     if expect.status == "unknown":
         assert claims == []
@@ -185,11 +200,11 @@ def test_a_recorded_request_is_taken_by_the_providers_side(vector: Vector) -> No
     if call.path.startswith("<"):  # the address is a province's own
         terms = addressed(adapter, terms, BASE)
         call = msgspec.structs.replace(call, path=urlsplit(terms.api_address).path)
-    code = vector.expect.order_id or ""
+    code, amount_vnd = vector.expect.order_id or "", vector.expect.amount_vnd or 50_000
     paid = Payment(
-        order_code=code, transaction="14226112", amount_vnd=50_000, paid_at=NOW, scope=code
+        order_code=code, transaction="14226112", amount_vnd=amount_vnd, paid_at=NOW, scope=code
     )
-    known = Order(order_code=code, amount_vnd=50_000, opened_at=NOW)
+    known = Order(order_code=code, amount_vnd=amount_vnd, opened_at=NOW)
     is_new = vector.kind == "create_request"
 
     def answered(body: bytes) -> tuple[object, Shop]:
@@ -203,9 +218,10 @@ def test_a_recorded_request_is_taken_by_the_providers_side(vector: Vector) -> No
     if is_new:
         assert shop.orders[code].amount_vnd == vector.expect.amount_vnd
     if vector.kind == "refund_request":
-        assert [one.amount_vnd for one in shop.refunds.values()] == [50_000]
-    before = b"50000" if b"50000" in call.body else b"0000000001"
-    changed = call.body.replace(before, before[:-1] + b"9")
+        assert [one.amount_vnd for one in shop.refunds.values()] == [amount_vnd]
+    signed = (str(amount_vnd).encode(), code.encode(), b"0000000001")
+    before = next(text for text in signed if text and text in call.body)
+    changed = call.body.replace(before, before[:-1] + (b"8" if before.endswith(b"9") else b"9"))
     assert changed != call.body
     bad, shop = answered(changed)
     assert bad != good
@@ -228,3 +244,5 @@ def test_no_vector_is_left_out() -> None:
     tested = len(CALLS) + len(RETURNS) + len(ANSWERS) + len(REQUESTS) + len(PARSED_ONLY)
     assert tested == len(everything())
     assert {one.provider for one in everything()} >= set(CATALOG) - {"sandbox"}
+    read = {path for name in CATALOG for path in files_of(name)}
+    assert {path.stem for path in set(FOLDER.glob("*.json")) - read} <= {"vietqr"}
