@@ -28,6 +28,7 @@ REASONS: Final[Mapping[str, str]] = {
     "missing_signature": "forged",
     "bad_token": "forged",
     "stale": "stale",
+    "malformed": "malformed",
 }
 STATUSES: Final[Mapping[str, str]] = {"suspected": "held"}
 """Words of the recordings that are others here."""
@@ -39,6 +40,10 @@ BY_STATE: Final[Mapping[str | None, Outcome]] = {
     "absent": Outcome.UNKNOWN_ORDER,
 }
 """What the recordings say of an order, where that decides the answer."""
+OPEN: Final = frozenset({None, "pending"})
+"""What they say of one that waits for its payment."""
+FOR_PEOPLE: Final = frozenset({"note", "source", "oracle"})
+"""What of a recording is a remark, and no verdict."""
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -148,6 +153,7 @@ class Vector(msgspec.Struct, frozen=True):
             return Outcome.TEST
         if context.order_state in BY_STATE:
             return BY_STATE[context.order_state]
+        assert context.order_state in OPEN, context.order_state
         if status not in {"paid", "credit"}:
             return Outcome.NOTED
         if context.order_amount_vnd not in {None, amount_vnd}:
@@ -166,6 +172,20 @@ def vectors(provider: str, *kinds: str) -> list[Vector]:
         for one in rows
         if not kinds or one.kind in kinds
     ]
+
+
+def unread() -> dict[str, set[str]]:
+    """By provider, what its recordings state and no field here reads."""
+    found: dict[str, set[str]] = {}
+    for name in CATALOG:
+        path = FOLDER / f"{name}.json"
+        for row in json.loads(path.read_bytes()) if path.exists() else []:
+            odd = row.keys() - set(Vector.__struct_fields__) - FOR_PEOPLE
+            odd |= row["expect"].keys() - set(Expected.__struct_fields__)
+            odd |= (row.get("context") or {}).keys() - set(Context.__struct_fields__)
+            if odd:
+                found.setdefault(name, set()).update(odd)
+    return found
 
 
 def everything(*kinds: str) -> list[Vector]:
