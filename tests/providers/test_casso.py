@@ -454,6 +454,7 @@ def test_the_sign_of_an_amount_is_its_direction(
         ({"id": 0}, "FT26071000123", "0", True),
         ({"id": "0"}, "FT26071000123", "0", True),
         ({"reference": "MA_GIAO_DICH_THU_NGHIEM"}, "MA_GIAO_DICH_THU_NGHIEM", "4471201", True),
+        ({"id": "MA_GIAO_DICH_THU_NGHIEM"}, "FT26071000123", "MA_GIAO_DICH_THU_NGHIEM", True),
     ],
 )
 def test_a_movement_is_known_by_the_banks_reference(
@@ -462,7 +463,7 @@ def test_a_movement_is_known_by_the_banks_reference(
     scope: str,
     is_test: bool,  # noqa: FBT001
 ) -> None:
-    """Within Casso's own id; without a reference by that id; the number 0 is a test."""
+    """Within Casso's own id; without a reference by that id; 0, or its word, is a test."""
     claim = claim_of(**changes)
     assert (claim.transaction, claim.scope) == (transaction, scope)
     assert claim.is_test == is_test
