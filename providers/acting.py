@@ -64,6 +64,8 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     amount_vnd: int
     asked_at: datetime
     state: Literal["processing", "done", "failed"] = "processing"
+    name: str = ""
+    """What the shop calls the refund, where that is not its request id."""
 
 
 @dataclass(slots=True)

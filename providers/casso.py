@@ -35,7 +35,7 @@ _JSON = "application/json"
 _DONE: Final = (200, b'{"success":true}')
 _TIMESTAMP = re.compile(r"[0-9]{1,15}", re.ASCII)
 _SHA512 = re.compile(r"[0-9A-Fa-f]{128}", re.ASCII)
-_ESCAPED_SOMEWHERE: Final = frozenset("/&<>")
+_ESCAPED_SOMEWHERE: Final = frozenset("/&<>\x7f")
 _OTHER_ESCAPES: Final[Sequence[json_texts.Escape]] = (
     json_texts.ascii_only,
     json_texts.php,

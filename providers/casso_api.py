@@ -72,7 +72,7 @@ def claim_of(found: Mapping[str, object]) -> Claim:
         happened_at=_moment(_first(found, _WHEN)),
         kind="feed",
         scope=_fit(number),
-        is_test=bool(_ZERO.fullmatch(number)) or reference == TEST_REFERENCE,
+        is_test=bool(_ZERO.fullmatch(number)) or TEST_REFERENCE in {number, reference},
         memo=text_of(found.get("description")),
         bank_reference=reference or None,
         own_account=_first(found, _OWN_ACCOUNT) or None,

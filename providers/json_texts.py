@@ -28,7 +28,7 @@ _GO = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in ("&", "<", ">", "\u
 
 def javascript(text: str) -> str:
     """A string as JSON.stringify writes it: nothing escaped but what must be."""
-    if text.isascii():
+    if text.isascii() and "\x7f" not in text:  # which Python alone escapes
         return ascii_only(text)
     return _LONE.sub(lambda half: f"\\u{ord(half[0]):04x}", json.dumps(text, ensure_ascii=False))
 

@@ -26,7 +26,6 @@ from providers.momo_dialect import (
     REFUND_PATH,
     REFUND_QUERY_PATH,
     SANDBOX,
-    refund_order_id,
     signature_of,
 )
 from providers.signing import same
@@ -194,7 +193,8 @@ def _query(asked: Asked, shop: Shop, now: datetime) -> Told:
 
 def _refund(asked: Asked, shop: Shop, now: datetime) -> Told:
     """Give a payment back, whole or in part; the same request again is the same refund."""
-    request_id, amount_vnd = asked["requestId"], whole_vnd(asked["amount"])
+    request_id, name = asked["requestId"], asked["orderId"]
+    amount_vnd = whole_vnd(asked["amount"])
     heard = shop.refunds.get(request_id)
     if heard is None:
         paid = [
@@ -204,7 +204,7 @@ def _refund(asked: Asked, shop: Shop, now: datetime) -> Told:
         ]
         if not paid or amount_vnd is None:
             return {"resultCode": NOT_REFUNDABLE, "amount": amount_vnd or 0}
-        if asked["orderId"] in shop.orders or asked["orderId"] != refund_order_id(request_id):
+        if not name or name in _names(shop):
             return {"resultCode": REPEATED_ORDER}
         given_vnd = sum(
             one.amount_vnd
@@ -220,24 +220,32 @@ def _refund(asked: Asked, shop: Shop, now: datetime) -> Told:
             of_transaction=asked["transId"],
             amount_vnd=amount_vnd,
             asked_at=now,
+            name=name,
         )
         shop.refunds[request_id] = heard
-    if heard.amount_vnd != amount_vnd or heard.of_transaction != asked["transId"]:
+    asked_again = (name, amount_vnd, asked["transId"])
+    if asked_again != (heard.name, heard.amount_vnd, heard.of_transaction):
         return {"resultCode": REPEATED_REQUEST}
     return _entry(heard)
+
+
+def _names(shop: Shop) -> set[str | None]:
+    """The orderIds that are taken: a refund has one of its own."""
+    paid = {one.order_code for one in shop.payments}
+    return paid | set(shop.orders) | {one.name for one in shop.refunds.values()}
 
 
 def _query_refund(asked: Asked, shop: Shop, now: datetime) -> Told:
     del now  # a refund does not expire
     for refund in shop.refunds.values():
-        if refund_order_id(refund.request_id) == asked["orderId"]:
+        if refund.name == asked["orderId"]:
             return _entry(refund) | {"refundTrans": [_entry(refund)]}
     return {"resultCode": NO_SUCH_ORDER}
 
 
 def _entry(refund: Refund) -> Told:
     return {
-        "orderId": refund_order_id(refund.request_id),
+        "orderId": refund.name,
         "amount": refund.amount_vnd,
         "resultCode": int(_REFUND_CODES[refund.state]),
         "transId": int(refund.transaction),

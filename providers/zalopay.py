@@ -108,7 +108,8 @@ class Zalopay(ZalopayActing):
             raise Rejected("malformed", str(error)) from None
         data, mac = found.get("data"), raw_text(found.get("mac"))
         if not isinstance(data, str) or isinstance(data, NumberText):
-            raise Rejected("forged", "no text that is signed")
+            about = _about(data) if isinstance(data, dict) else None
+            raise Rejected("forged", "no text that is signed", hint=about)
         # The text is signed as it is inside the envelope: never the JSON in it written anew.
         message = data.encode("utf-8", "surrogatepass")
         if not is_signed(mac, terms.secrets, [message], hmac_sha256):
@@ -238,9 +239,12 @@ def _claim(told: Mapping[str, object], kind: str) -> Claim:
 def _hint(message: bytes) -> Hint | None:
     """What data that we do not believe is about; None when it cannot be told."""
     try:
-        told = json_object(message)
+        return _about(json_object(message))
     except ValueError:
         return None
+
+
+def _about(told: Mapping[str, object]) -> Hint:
     return Hint(
         reference=text_of(told.get("app_trans_id"))[:KEY_CHARS_MAX] or None,
         amount_vnd=whole_vnd(integer_text(told.get("amount"))),

@@ -41,8 +41,10 @@ BY_STATE: Final[Mapping[str | None, Outcome]] = {
     "absent": Outcome.UNKNOWN_ORDER,
 }
 """What the recordings say of an order, where that decides the answer."""
-OPEN: Final = "pending"
-"""What they say of an order that waits for its payment."""
+OPEN: Final = frozenset({None, "pending"})
+"""What they say of one that waits for its payment."""
+FOR_PEOPLE: Final = frozenset({"note", "source", "oracle"})
+"""What of a recording is a remark, and no verdict."""
 
 Named = str | int | list[str]
 """A merchant, a key, or several keys of which any is right."""
@@ -161,7 +163,7 @@ class Vector(msgspec.Struct, frozen=True):
         if context.order_state in BY_STATE:
             return BY_STATE[context.order_state]
         # A word that nobody knows here may change the answer.
-        assert context.order_state in {None, OPEN}, context.order_state
+        assert context.order_state in OPEN, context.order_state
         if status not in {"paid", "credit"}:
             return Outcome.NOTED
         if context.order_amount_vnd not in {None, amount_vnd}:
@@ -189,6 +191,20 @@ def vectors(provider: str, *kinds: str) -> list[Vector]:
         for one in rows
         if not kinds or one.kind in kinds
     ]
+
+
+def unread() -> dict[str, set[str]]:
+    """By provider, what its recordings state and no field here reads."""
+    found: dict[str, set[str]] = {}
+    for name in CATALOG:
+        rows = [row for path in files_of(name) for row in json.loads(path.read_bytes())]
+        for row in rows:
+            odd = row.keys() - set(Vector.__struct_fields__) - FOR_PEOPLE
+            odd |= row["expect"].keys() - set(Expected.__struct_fields__)
+            odd |= (row.get("context") or {}).keys() - set(Context.__struct_fields__)
+            if odd:
+                found.setdefault(name, set()).update(odd)
+    return found
 
 
 def everything(*kinds: str) -> list[Vector]:

@@ -234,6 +234,19 @@ def test_each_language_of_the_samples_is_believed(escape: Callable[[str], str]) 
     assert claim.memo == "Nộp lệ phí / <a> & \u2028 \U0001f600"
 
 
+@pytest.mark.parametrize("text", ["a\x7fb", "Nộp\x7fphí"])
+def test_the_delete_character_is_not_escaped(text: str) -> None:
+    """JavaScript escapes what is below a blank, and DEL is above; Python escapes it as well."""
+    body = {"data": {"amount": 50_000, "description": text, "id": 4471201}, "error": 0}
+    raw = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    assert "\x7f" in raw
+    for signed_text in (raw, escaped(raw)):
+        header = f"t=1,v1={hmac_sha512(SECRET, f'1.{signed_text}'.encode())}"
+        call = msgspec.structs.replace(CALL, headers=((SIGNATURE, header),), body=raw.encode())
+        (claim,) = ADAPTER.read(call, TERMS, NOW)
+        assert claim.memo == text
+
+
 def test_a_form_of_no_language_is_forged() -> None:
     """Blanks between the parts are in none of them."""
     assert read(ADAPTER, written(lambda text: text.replace(",", ", ")), TERMS) == "forged"
@@ -441,6 +454,7 @@ def test_the_sign_of_an_amount_is_its_direction(
         ({"id": 0}, "FT26071000123", "0", True),
         ({"id": "0"}, "FT26071000123", "0", True),
         ({"reference": "MA_GIAO_DICH_THU_NGHIEM"}, "MA_GIAO_DICH_THU_NGHIEM", "4471201", True),
+        ({"id": "MA_GIAO_DICH_THU_NGHIEM"}, "FT26071000123", "MA_GIAO_DICH_THU_NGHIEM", True),
     ],
 )
 def test_a_movement_is_known_by_the_banks_reference(
@@ -449,7 +463,7 @@ def test_a_movement_is_known_by_the_banks_reference(
     scope: str,
     is_test: bool,  # noqa: FBT001
 ) -> None:
-    """Within Casso's own id; without a reference by that id; the number 0 is a test."""
+    """Within Casso's own id; without a reference by that id; 0, or its word, is a test."""
     claim = claim_of(**changes)
     assert (claim.transaction, claim.scope) == (transaction, scope)
     assert claim.is_test == is_test

@@ -10,6 +10,7 @@ import pytest
 from providers import Call, Claim, Rejected, Terms, Unanswered
 from providers.acting import Shop
 from providers.momo import ADAPTER
+from providers.momo_dialect import REFUND_FIELDS, signature_of
 from tests.providers.making import NOW
 from tests.providers.wallets import (
     AMOUNT_VND,
@@ -198,6 +199,27 @@ def test_a_refund_is_made_once_and_asked_about() -> None:
         assert told == again == msgspec.structs.replace(first, status=status)
     (paid,) = asked(shop)
     assert paid.status == "paid"
+
+
+def test_a_refund_may_have_any_name_that_is_free() -> None:
+    """MoMo asks for a new orderId, however it is made; a payment's or another refund's is taken."""
+    shop = Shop(payments=[PAID])
+
+    def told(name: str, request_id: str) -> int:
+        fields = {
+            "partnerCode": TERMS.merchant, "orderId": name, "requestId": request_id,
+            "amount": "20000", "transId": PAID.transaction, "description": "Hoàn tiền",
+        }  # fmt: skip
+        body = json.dumps(fields | {"signature": signature_of(fields, REFUND_FIELDS, TERMS)})
+        path = "/v2/gateway/api/refund"
+        found = json.loads(served(shop, Call(method="POST", path=path, body=body.encode())))
+        return int(found["resultCode"])
+
+    assert told("H5713000123-1-R1", "r-1") == told("H5713000123-1-R1", "r-1") == 7002
+    assert told("H5713000123-1-R1", "r-2") == told(ORDER_CODE, "r-2") == told("", "r-2") == 41
+    assert told("RF-2", "r-1") == 40
+    assert told("RF-2", "r-2") == 7002
+    assert [one.name for one in shop.refunds.values()] == ["H5713000123-1-R1", "RF-2"]
 
 
 def test_a_refund_that_momo_refuses_has_failed() -> None:

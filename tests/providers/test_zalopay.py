@@ -324,6 +324,17 @@ def test_a_callback_without_a_signed_text_is_forged() -> None:
         assert (rejected.why, rejected.authentic) == ("forged", False)
 
 
+def test_data_that_came_as_an_object_has_a_hint() -> None:
+    """A writer on the way made JSON of the signed text: forged, and kept with what it is about."""
+    found = json.loads(callback().body)
+    body = json.dumps(found | {"data": json.loads(found["data"])}).encode()
+    rejected = refused(posted(body))
+    assert (rejected.why, rejected.authentic) == ("forged", False)
+    assert rejected.hint is not None
+    hint = (rejected.hint.reference, rejected.hint.amount_vnd, rejected.hint.transaction)
+    assert hint == (CODE, AMOUNT_VND, "260312000000389")
+
+
 def test_no_changed_byte_makes_a_call_say_something_else() -> None:
     """Each changed byte of the body is refused, or the claim stays what it was."""
     call = ADAPTER.call_as_provider(PAID, TERMS, NOW)
