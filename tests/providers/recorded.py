@@ -1,12 +1,14 @@
 """The recorded requests of every provider with their verdicts: one format, one reader.
 
-Files are `vectors/<provider>.json`. The names of keys differ from one provider to the next: what
-an adapter calls a credential is one, a few names mean the merchant, and the rest are secrets.
+Files are `vectors/<provider>.json`; VietQR, which is no provider, has one too. The names of keys
+differ from one provider to the next: what an adapter calls a credential is one, a few names mean
+the merchant, and the rest are secrets.
 """
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -23,26 +25,26 @@ CALL_KINDS: Final = ("ipn", "ipn_pg", "ipn_v1")
 FREE_TEXTS: Final = frozenset({"Message", "message", "MoTaLoi", "return_message", "desc"})
 """Names of texts for people beside a code that carries the meaning."""
 
-REASONS: Final[Mapping[str, str]] = {
-    "bad_signature": "forged",
-    "missing_signature": "forged",
-    "bad_token": "forged",
-    "stale": "stale",
-}
+REASONS: Final[Mapping[str, str]] = {"stale": "stale", "malformed": "malformed"}
+"""What a refusal is called here; every other word of the recordings means that a proof is missing
+or does not fit, which is `forged`."""
+
 STATUSES: Final[Mapping[str, str]] = {"suspected": "held"}
 """Words of the recordings that are others here."""
 
 
-BY_STATE: Final[Mapping[str | None, Outcome]] = {
+BY_STATE: Final[Mapping[str | None, Outcome | None]] = {
     "paid": Outcome.REPEAT_OF_PAID,
     "already_recorded": Outcome.REPEAT,
     "absent": Outcome.UNKNOWN_ORDER,
+    "pending": None,
+    None: None,
 }
-"""What the recordings say of an order, where that decides the answer."""
+"""What the recordings say of an order: the outcome where it decides that, else None."""
 
 
-class Expected(msgspec.Struct, frozen=True):
-    """The verdict a vector carries."""
+class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The verdict a vector carries; one that no test here looks at must not pass unseen."""
 
     valid: bool | None
     reason: str | None = None
@@ -53,17 +55,22 @@ class Expected(msgspec.Struct, frozen=True):
     bank_reference: str | None = None
     ack: dict[str, object] | None = None
     transactions: list[dict[str, object]] | None = None
+    bin: str | None = None
+    account: str | None = None
+    service: str | None = None
+    purpose: str | None = None
+    init_method: str | None = None
 
 
-class Context(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the service knew when a vector's call came."""
 
     order_amount_vnd: int | None = None
     order_state: str | None = None
 
 
-class Vector(msgspec.Struct, frozen=True):
-    """A recorded request with its verdict."""
+class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A recorded request with its verdict, and where both come from."""
 
     name: str
     kind: str
@@ -78,6 +85,9 @@ class Vector(msgspec.Struct, frozen=True):
     clock_ms: int | None = None
     context: Context | None = None
     canonical: str | None = None
+    oracle: object = None
+    source: str = ""
+    note: str = ""
     provider: str = ""
     merchant: str = ""
     """Whom a request without a merchant of its own is about: the others' of the same file."""
@@ -137,6 +147,11 @@ class Vector(msgspec.Struct, frozen=True):
         """The status it tells, in our words."""
         return STATUSES.get(self.expect.status or "", self.expect.status)
 
+    @property
+    def why(self) -> str:
+        """Why it is to be refused, in our words."""
+        return REASONS.get(self.expect.reason or "", "forged")
+
     def refusal(self, why: str) -> Outcome:
         """The outcome of a call that is refused."""
         return Outcome(why)
@@ -146,13 +161,12 @@ class Vector(msgspec.Struct, frozen=True):
         context = self.context or Context()
         if is_test:
             return Outcome.TEST
-        if context.order_state in BY_STATE:
-            return BY_STATE[context.order_state]
-        if status not in {"paid", "credit"}:
-            return Outcome.NOTED
+        by_state = BY_STATE[context.order_state]
+        if by_state is not None:
+            return by_state
         if context.order_amount_vnd not in {None, amount_vnd}:
             return Outcome.AMOUNT_DIFFERS
-        return Outcome.BOOKED
+        return Outcome.BOOKED if status in {"paid", "credit"} else Outcome.NOTED
 
 
 def vectors(provider: str, *kinds: str) -> list[Vector]:
@@ -173,16 +187,21 @@ def everything(*kinds: str) -> list[Vector]:
     return [one for name in CATALOG for one in vectors(name, *kinds)]
 
 
-def acknowledged(vector: Vector, status: int, body: bytes) -> None:
-    """Hold an answer against the recorded one, where one was recorded."""
+def acknowledged(vector: Vector, status: int, media_type: str, body: bytes) -> None:
+    """Hold an answer against the recorded one, where one was recorded.
+
+    A recording that states no HTTP status states the body alone; the status is then 200.
+    """
     wanted = vector.expect.ack
     if wanted is None:
         return
+    wanted_body: object = wanted
     if "http_status" in wanted:
-        assert status == wanted["http_status"]
+        assert wanted.keys() <= {"http_status", "content_type", "body"}
         wanted_body = wanted.get("body")
-    else:
-        wanted_body = wanted
+    assert status == wanted.get("http_status", HTTPStatus.OK)
+    if "content_type" in wanted:
+        assert media_type.partition(";")[0] == wanted["content_type"]
     if not isinstance(wanted_body, dict):
         assert body.decode() == str(wanted_body or "")
         return

@@ -26,9 +26,8 @@ from providers import (
 )
 from providers.acting import Acts, Payment, ReadsOwnLinks, Shop
 from providers.onepay import ADAPTER
-from tests.providers.making import NOW, Vector, vectors
+from tests.providers.making import NOW
 
-VECTORS = vectors("onepay")
 KEY = "A3EFDFABA8653DF2342E8DAC29B51AF0"
 TERMS = Terms(
     merchant="ONEPAY",
@@ -95,33 +94,6 @@ def refusal(call: Call | str | Mapping[str, str], terms: Terms = TERMS) -> Rejec
     with pytest.raises(Rejected) as rejected:
         read(call, terms)
     return rejected.value
-
-
-@pytest.mark.parametrize("vector", VECTORS, ids=[vector.name for vector in VECTORS])
-def test_a_recorded_call_gets_its_verdict(vector: Vector) -> None:
-    """A callback says what was recorded, and is answered so."""
-    expect = vector.expect
-    assert expect.valid
-    claim = read(vector.call)
-    assert (claim.reference, claim.scope) == (expect.order_id, expect.order_id)
-    assert (claim.amount_vnd, claim.transaction) == (expect.amount_vnd, expect.provider_txn_id)
-    assert claim.status == expect.status
-    answer = ADAPTER.answer(
-        Outcome.BOOKED if claim.status == "paid" else Outcome.NOTED, vector.call
-    )
-    ack = expect.ack or {
-        "http_status": 200,
-        "content_type": "text/plain",
-        "body": "responsecode=1&desc=confirm-success",
-    }
-    told = {"http_status": answer.status, "content_type": answer.media_type}
-    assert told | {"body": answer.body.decode()} == ack
-
-
-def test_no_vector_is_left_out() -> None:
-    """Every recorded request is a callback, and is tested above."""
-    assert {vector.kind for vector in VECTORS} == {"ipn"}
-    assert len(VECTORS) == 6
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -96,7 +96,8 @@ async def test_a_recorded_call_is_answered_as_recorded(
                 content=vector.call.body,
                 headers=vector.headers or {},
             )
-    acknowledged(vector, answer.status_code, answer.content)
+    media_type = answer.headers.get("content-type", "")
+    acknowledged(vector, answer.status_code, media_type, answer.content)
     async with engine.connect() as connection:
         events = (await connection.execute(EVENTS)).all()
         kept = (await connection.execute(KEPT)).one()
