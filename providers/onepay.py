@@ -52,9 +52,15 @@ _UNSIGNED = frozenset({"vpc_SecureHash", "vpc_SecureHashType"})
 _CUT = re.compile(r"&(?:vpc|user)_[A-Za-z0-9_]*=")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _REFUSED: Final = frozenset({Outcome.FORGED, Outcome.STALE, Outcome.MALFORMED, Outcome.TRY_AGAIN})
-_FAILURES: Final = ("1", *map(str, range(3, 14)), *map(str, range(21, 26)), "253")
+_FAILURES: Final = ("1", *map(str, range(3, 14)), *map(str, range(21, 26)))
 _STATUSES: Final[Mapping[str, Status]] = MappingProxyType(
-    {"0": "paid", "99": "cancelled", "300": "pending", **dict.fromkeys(_FAILURES, "failed")}
+    {
+        "0": "paid",
+        "99": "cancelled",
+        "253": "expired",
+        "300": "pending",
+        **dict.fromkeys(_FAILURES, "failed"),
+    }
 )
 
 
