@@ -32,7 +32,8 @@ import sqlalchemy as sa
 from bench import load, seeding
 from bench.server import private_server
 from providers import Secret, Terms
-from providers.signing_as import Payment, vnpay_ipn
+from providers.acting import Payment
+from providers.vnpay import ADAPTER
 from service.database import create_engine, transaction
 from service.dev.postgres import APP, OWNER, Server
 from service.migrations.run import upgrade
@@ -121,12 +122,13 @@ class Bench:
         made = []
         for number in range(first, first + count):
             payment = Payment(
-                reference=seeding.reference(number),
+                order_code=seeding.reference(number),
                 transaction=str(10_000_000 + number),
                 amount_vnd=seeding.AMOUNT_VND,
                 paid_at=datetime.now(UTC),
+                memo="Nop phi le phi",  # as short as in the calls of the figures so far
             )
-            query = vnpay_ipn(payment, self.terms).raw_query
+            query = ADAPTER.call_as_provider(payment, self.terms, payment.paid_at).raw_query
             made.append(
                 b"GET /callbacks/vnpay/%b?%b HTTP/1.1\r\nHost: localhost\r\n\r\n"
                 % (quote(seeding.MERCHANT).encode(), query)

@@ -25,7 +25,8 @@ from bench import load, seeding
 from bench.callbacks import Bench, say
 from bench.server import private_server
 from providers import Secret, Terms
-from providers.signing_as import Payment, vnpay_ipn
+from providers.acting import Payment
+from providers.vnpay import ADAPTER
 from service import merchant_changes
 from service.database import create_engine, transaction
 from service.dev.postgres import APP
@@ -98,12 +99,13 @@ def request_of(merchant: str, query: bytes) -> bytes:
 def signed(reference: str, transaction: int) -> bytes:
     """A true call, signed with the secret that we do not have yet."""
     payment = Payment(
-        reference=reference,
+        order_code=reference,
         transaction=str(transaction),
         amount_vnd=seeding.AMOUNT_VND,
         paid_at=datetime.now(UTC),
     )
-    return vnpay_ipn(payment, Terms(merchant=FLOODED, secrets=[Secret(NEW)])).raw_query
+    terms = Terms(merchant=FLOODED, secrets=[Secret(NEW)])
+    return ADAPTER.call_as_provider(payment, terms, payment.paid_at).raw_query
 
 
 def forged(reference: str, amount_vnd: int, dice: random.Random) -> bytes:

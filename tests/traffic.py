@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
 from ledger.accounts import Book, open_book
-from providers import Call
+from providers import Call, Status
+from providers.acting import Acts, Payment
 from providers.catalog import CATALOG
 from providers.sepay import API_KEY
-from providers.signing_as import BankTransfer, Payment, sepay_webhook, vnpay_ipn
 from service import merchants
 from service.database import transaction
 from service.intake.deliveries import Delivery
@@ -58,7 +58,7 @@ class Ipn(msgspec.Struct, frozen=True, kw_only=True):
     order: int
     amount: Amount = "exact"
     transaction: int = 1
-    codes: tuple[str, str] = ("00", "00")
+    status: Status = "paid"
     poisoned: bool = False
     minutes: int = 0
 
@@ -168,33 +168,34 @@ class Messages:
 
     def call(self, message: Message, merchant: Merchant) -> Call:
         """The signed call."""
-        if isinstance(message, Ipn):
-            return vnpay_ipn(self._payment(message), merchant.terms)
-        return sepay_webhook(self._transfer(message), merchant.terms, datetime.now(UTC))
+        acts = CATALOG[merchant.provider]
+        assert isinstance(acts, Acts)
+        payment = self._paid(message) if isinstance(message, Ipn) else self._moved(message)
+        return acts.call_as_provider(payment, merchant.terms, datetime.now(UTC))
 
-    def _payment(self, ipn: Ipn) -> Payment:
+    def _paid(self, ipn: Ipn) -> Payment:
         known = 0 <= ipn.order < len(self._orders.references)
         amount_vnd = self._amount(ipn.order if known else 0, ipn.amount)
         return Payment(
-            reference=self._orders.references[ipn.order] if known else "HUE01ZZZZZZZZZ",
+            order_code=self._orders.references[ipn.order] if known else "HUE01ZZZZZZZZZ",
             transaction=str(14_000_000 + ipn.transaction),
             amount_vnd=amount_vnd,
             amount_text=f"{amount_vnd}55" if ipn.amount == "broken" else "",
             paid_at=NOW + timedelta(minutes=ipn.minutes),
-            response_code=ipn.codes[0],
-            transaction_status=ipn.codes[1],
+            status=ipn.status,
         )
 
-    def _transfer(self, transfer: Transfer) -> BankTransfer:
+    def _moved(self, transfer: Transfer) -> Payment:
         named = transfer.order is not None
         memo = self._orders.references[transfer.order or 0] if named else "nop le phi"
-        return BankTransfer(
-            id=transfer.id,
+        return Payment(
+            order_code=None,
+            transaction=str(transfer.id),
             amount_vnd=self._amount(transfer.order or 0, transfer.amount),
-            happened_at=NOW + timedelta(days=transfer.days_later),
-            content=f"NGUYEN VAN A {memo} chuyen tien",
+            paid_at=NOW + timedelta(days=transfer.days_later),
+            status="credit" if transfer.direction == "in" else "debit",
+            memo=f"NGUYEN VAN A {memo} chuyen tien",
             own_account=STRANGE_ACCOUNT if transfer.account is None else ACCOUNTS[transfer.account],
-            direction=transfer.direction,
             bank_reference=transfer.bank_reference,
         )
 
@@ -211,7 +212,7 @@ IPNS = st.builds(
     order=st.integers(UNKNOWN_ORDER, ORDER_COUNT - 1),
     amount=st.sampled_from(["exact", "exact", "exact", "less", "broken"]),
     transaction=st.integers(1, 3),
-    codes=st.sampled_from([("00", "00"), ("00", "00"), ("00", "00"), ("07", "00"), ("24", "02")]),
+    status=st.sampled_from(["paid", "paid", "paid", "held", "cancelled"]),
     minutes=st.sampled_from([0, 0, 0, -5, 5]),
 )
 TRANSFERS = st.builds(

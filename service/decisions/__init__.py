@@ -4,6 +4,5 @@ Knows nothing of what is decided: whoever asks gives a kind, a subject and an am
 """
 
 from service.decisions.four_eyes import Decision, Proposal, Verdict, live, propose, vote
-from service.decisions.refused import remembering
 
-__all__ = ["Decision", "Proposal", "Verdict", "live", "propose", "remembering", "vote"]
+__all__ = ["Decision", "Proposal", "Verdict", "live", "propose", "vote"]

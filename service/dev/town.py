@@ -19,7 +19,6 @@ import msgspec
 from providers import Call, MakesCheckout, NamesOrders, Secret, Terms
 from providers.acting import Order, Payment, ReadsOwnLinks
 from providers.catalog import CATALOG
-from providers.signing_as import BankTransfer, sepay_webhook
 from service.dev import mishaps
 from service.dev.bank import Bank, BankMovement
 from service.dev.channels import GATEWAYS, served_books
@@ -247,21 +246,24 @@ class Town:
     async def tell(self, transfer: Transfer) -> None:
         """The bank feed tells us of a movement, as often as it does."""
         moved = transfer.moved
-        told = BankTransfer(
-            id=self.number(),
+        told = Payment(
+            order_code=None,
+            transaction=str(self.number()),
             amount_vnd=moved.amount_vnd,
-            happened_at=moved.booked_at,
-            content=moved.memo,
+            paid_at=moved.booked_at,
+            status="credit" if moved.direction == "in" else "debit",
+            memo=moved.memo,
             own_account=moved.account,
-            direction=moved.direction,
             bank_reference=moved.document if transfer.with_reference else "",
+            bank_brand="Vietcombank",
         )
         agreed = terms(self._feeds[transfer.unit.sepay_merchant])
+        _, acts = acting("sepay")
         if transfer.forged_first:
-            call = sepay_webhook(told, mishaps.forged(agreed), datetime.now(UTC))
+            call = acts.call_as_provider(told, mishaps.forged(agreed), datetime.now(UTC))
             self._answered("sepay", await self.client.deliver(call))
         for _ in range(transfer.told):
-            call = sepay_webhook(told, agreed, datetime.now(UTC))
+            call = acts.call_as_provider(told, agreed, datetime.now(UTC))
             self._answered("sepay", await self.client.deliver(call))
         if not transfer.told:
             self.tally["sepay lost"] += 1

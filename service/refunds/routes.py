@@ -10,8 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service import decisions
 from service.access import Principal, allow
-from service.decisions import remembering
+from service.decisions.attempts import Attempt, attempted
 from service.decisions.errors import AlreadyProposed, NotAPerson, NothingProposed, SamePerson
 from service.errors import BookNotCovered, IdempotencyKeyReused, InvalidCursor, NotFound
 from service.problems import refusals
@@ -29,7 +30,7 @@ from service.refunds.messages import (
 )
 from service.strict_json import StrictJSON
 from service.web.calls import ASKED, WITH_BODY, Cursor, Limit
-from service.web.idempotency import Act, Done, Once, OptionalKey, answer, once
+from service.web.idempotency import Done, OptionalKey
 
 TAGS: Final = ["refunds"]
 DECIDING: Final = (
@@ -47,16 +48,20 @@ DECIDING: Final = (
 CallerRequest = Request[Principal, object, State]
 
 
-def _desk(request: CallerRequest, state: State, now: datetime) -> Desk:
-    return Desk(caller=request.user, sealer=state.sealer, settings=state.settings, now=now)
+def _desk(caller: Principal, state: State, now: datetime) -> Desk:
+    return Desk(caller=caller, sealer=state.sealer, settings=state.settings, now=now)
 
 
-async def _done(
-    state: State, request: CallerRequest, subject_id: UUID, call: Once, act: Act
+async def _decided(
+    state: State, attempt: Attempt, verdict: decisions.Verdict, reason: str | None
 ) -> Response[Refund]:
-    """Do it once; what is refused is written down as refused."""
-    async with remembering(state.engine, request.user, call.route, subject_id):
-        return answer(await once(state.engine, state.sealer, call, act), Refund)
+    """Count what a checker says about a refund, or about its outcome."""
+
+    async def act(connection: AsyncConnection, now: datetime) -> Done:
+        desk = _desk(attempt.caller, state, now)
+        return await actions.decide(connection, desk, attempt.subject_id, verdict, reason)
+
+    return await attempted(state, attempt, act, Refund)
 
 
 @post(
@@ -93,11 +98,10 @@ async def ask_for_refund(
     """Wish for a refund, or propose it."""
 
     async def act(connection: AsyncConnection, now: datetime) -> Done:
-        return await actions.ask(connection, _desk(request, state, now), notice_id, data)
+        return await actions.ask(connection, _desk(request.user, state, now), notice_id, data)
 
-    route = f"POST {notice_id}/refunds"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    return await _done(state, request, notice_id, call, act)
+    attempt = Attempt(request.user, notice_id, "refunds", data, idempotency_key)
+    return await attempted(state, attempt, act, Refund)
 
 
 @get(
@@ -160,11 +164,10 @@ async def propose_refund(
     """Propose what a machine wished for."""
 
     async def act(connection: AsyncConnection, now: datetime) -> Done:
-        return await actions.take_up(connection, _desk(request, state, now), refund_id)
+        return await actions.take_up(connection, _desk(request.user, state, now), refund_id)
 
-    route = f"POST {refund_id}/proposal"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    return await _done(state, request, refund_id, call, act)
+    attempt = Attempt(request.user, refund_id, "proposal", data, idempotency_key)
+    return await attempted(state, attempt, act, Refund)
 
 
 @post(
@@ -187,14 +190,8 @@ async def approve_refund(
     idempotency_key: OptionalKey = None,
 ) -> Response[Refund]:
     """Approve a refund, or its outcome."""
-
-    async def act(connection: AsyncConnection, now: datetime) -> Done:
-        desk = _desk(request, state, now)
-        return await actions.decide(connection, desk, refund_id, "approved", data.reason)
-
-    route = f"POST {refund_id}/approval"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    return await _done(state, request, refund_id, call, act)
+    attempt = Attempt(request.user, refund_id, "approval", data, idempotency_key)
+    return await _decided(state, attempt, "approved", data.reason)
 
 
 @post(
@@ -216,14 +213,8 @@ async def reject_refund(
     idempotency_key: OptionalKey = None,
 ) -> Response[Refund]:
     """Reject a refund, or its outcome."""
-
-    async def act(connection: AsyncConnection, now: datetime) -> Done:
-        desk = _desk(request, state, now)
-        return await actions.decide(connection, desk, refund_id, "rejected", data.reason)
-
-    route = f"POST {refund_id}/rejection"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    return await _done(state, request, refund_id, call, act)
+    attempt = Attempt(request.user, refund_id, "rejection", data, idempotency_key)
+    return await _decided(state, attempt, "rejected", data.reason)
 
 
 @post(
@@ -252,12 +243,11 @@ async def propose_outcome(
 
     async def act(connection: AsyncConnection, now: datetime) -> Done:
         return await actions.propose_outcome(
-            connection, _desk(request, state, now), refund_id, data
+            connection, _desk(request.user, state, now), refund_id, data
         )
 
-    route = f"POST {refund_id}/outcome"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    return await _done(state, request, refund_id, call, act)
+    attempt = Attempt(request.user, refund_id, "outcome", data, idempotency_key)
+    return await attempted(state, attempt, act, Refund)
 
 
 ROUTES: Final[list[HTTPRouteHandler]] = [

@@ -10,8 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service import decisions
 from service.access import Principal, allow
-from service.decisions import remembering
+from service.decisions.attempts import Attempt, attempted
 from service.decisions.errors import AlreadyProposed, NotAPerson, NothingProposed, SamePerson
 from service.errors import (
     BookNotCovered,
@@ -61,8 +62,32 @@ DECIDING: Final = (
 CallerRequest = Request[Principal, object, State]
 
 
-def _desk(request: CallerRequest, state: State, now: datetime) -> Desk:
-    return Desk(caller=request.user, settings=state.settings, now=now)
+def _desk(caller: Principal, state: State, now: datetime) -> Desk:
+    return Desk(caller=caller, settings=state.settings, now=now)
+
+
+async def _remittance_decided(
+    state: State, attempt: Attempt, verdict: decisions.Verdict, reason: str | None
+) -> Response[Remittance]:
+    """Count what a checker says about a remittance, or about a record of it."""
+
+    async def act(connection: AsyncConnection, now: datetime) -> Done:
+        desk = _desk(attempt.caller, state, now)
+        return await actions.decide(connection, desk, attempt.subject_id, verdict, reason)
+
+    return await attempted(state, attempt, act, Remittance)
+
+
+async def _recognition_decided(
+    state: State, attempt: Attempt, verdict: decisions.Verdict, reason: str | None
+) -> Response[Recognition]:
+    """Count what a checker says about a recognition."""
+
+    async def act(connection: AsyncConnection, now: datetime) -> Done:
+        desk = _desk(attempt.caller, state, now)
+        return await recognising.decide(connection, desk, attempt.subject_id, verdict, reason)
+
+    return await attempted(state, attempt, act, Recognition)
 
 
 def _book(request: CallerRequest, named: int | None) -> int:
@@ -99,7 +124,7 @@ async def propose_remittance(
     book_id = _book(request, data.book_id)
 
     async def act(connection: AsyncConnection, now: datetime) -> Done:
-        return await actions.propose(connection, _desk(request, state, now), book_id, data)
+        return await actions.propose(connection, _desk(request.user, state, now), book_id, data)
 
     call = Once(caller=request.user.id, key=idempotency_key, route="POST remittances", request=data)
     return answer(await once(state.engine, state.sealer, call, act), Remittance)
@@ -160,15 +185,8 @@ async def approve_remittance(
     idempotency_key: OptionalKey = None,
 ) -> Response[Remittance]:
     """Approve a remittance, or a record of it."""
-
-    async def act(connection: AsyncConnection, now: datetime) -> Done:
-        desk = _desk(request, state, now)
-        return await actions.decide(connection, desk, remittance_id, "approved", data.reason)
-
-    route = f"POST {remittance_id}/approval"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    async with remembering(state.engine, request.user, route, remittance_id):
-        return answer(await once(state.engine, state.sealer, call, act), Remittance)
+    attempt = Attempt(request.user, remittance_id, "approval", data, idempotency_key)
+    return await _remittance_decided(state, attempt, "approved", data.reason)
 
 
 @post(
@@ -190,15 +208,8 @@ async def reject_remittance(
     idempotency_key: OptionalKey = None,
 ) -> Response[Remittance]:
     """Reject a remittance, or a record of it."""
-
-    async def act(connection: AsyncConnection, now: datetime) -> Done:
-        desk = _desk(request, state, now)
-        return await actions.decide(connection, desk, remittance_id, "rejected", data.reason)
-
-    route = f"POST {remittance_id}/rejection"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    async with remembering(state.engine, request.user, route, remittance_id):
-        return answer(await once(state.engine, state.sealer, call, act), Remittance)
+    attempt = Attempt(request.user, remittance_id, "rejection", data, idempotency_key)
+    return await _remittance_decided(state, attempt, "rejected", data.reason)
 
 
 @post(
@@ -223,7 +234,7 @@ async def propose_record(
     """Propose a record."""
 
     async def act(connection: AsyncConnection, now: datetime) -> Done:
-        desk = _desk(request, state, now)
+        desk = _desk(request.user, state, now)
         return await actions.propose_record(connection, desk, remittance_id, data)
 
     route = f"POST {remittance_id}/records"
@@ -251,7 +262,7 @@ async def propose_recognition(
     book_id = _book(request, data.book_id)
 
     async def act(connection: AsyncConnection, now: datetime) -> Done:
-        return await recognising.propose(connection, _desk(request, state, now), book_id, data)
+        return await recognising.propose(connection, _desk(request.user, state, now), book_id, data)
 
     call = Once(
         caller=request.user.id, key=idempotency_key, route="POST recognitions", request=data
@@ -278,15 +289,8 @@ async def approve_recognition(
     idempotency_key: OptionalKey = None,
 ) -> Response[Recognition]:
     """Approve a recognition."""
-
-    async def act(connection: AsyncConnection, now: datetime) -> Done:
-        desk = _desk(request, state, now)
-        return await recognising.decide(connection, desk, recognition_id, "approved", data.reason)
-
-    route = f"POST {recognition_id}/approval"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    async with remembering(state.engine, request.user, route, recognition_id):
-        return answer(await once(state.engine, state.sealer, call, act), Recognition)
+    attempt = Attempt(request.user, recognition_id, "approval", data, idempotency_key)
+    return await _recognition_decided(state, attempt, "approved", data.reason)
 
 
 @post(
@@ -308,15 +312,8 @@ async def reject_recognition(
     idempotency_key: OptionalKey = None,
 ) -> Response[Recognition]:
     """Reject a recognition."""
-
-    async def act(connection: AsyncConnection, now: datetime) -> Done:
-        desk = _desk(request, state, now)
-        return await recognising.decide(connection, desk, recognition_id, "rejected", data.reason)
-
-    route = f"POST {recognition_id}/rejection"
-    call = Once(caller=request.user.id, key=idempotency_key, route=route, request=data)
-    async with remembering(state.engine, request.user, route, recognition_id):
-        return answer(await once(state.engine, state.sealer, call, act), Recognition)
+    attempt = Attempt(request.user, recognition_id, "rejection", data, idempotency_key)
+    return await _recognition_decided(state, attempt, "rejected", data.reason)
 
 
 ROUTES: Final[list[HTTPRouteHandler]] = [

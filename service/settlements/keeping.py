@@ -20,6 +20,7 @@ from providers.settlements import (
     mapping_from_json,
 )
 from service.errors import EmptyFile
+from service.import_queue import Kept
 from service.sealed_files import FILE_BYTES_MAX, FileKey, Reading, Shelf
 from service.sealing import Sealer
 from service.settlements.errors import UnknownMapping, UnknownMerchant
@@ -72,14 +73,6 @@ class Payee(msgspec.Struct, frozen=True, kw_only=True):
     def origin(self) -> str:
         """Where its money stands, as sightings name it."""
         return f"merchant:{self.name}"
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A kept file; `new` is false where the same bytes were kept before."""
-
-    book_id: int
-    id: UUID
-    new: bool
 
 
 def mapping_named(text: str) -> SettlementMapping:

@@ -21,12 +21,13 @@ from uuid_utils.compat import uuid7
 
 from providers.settlements import SettlementReader, Totals
 from service.database import sqlstate
+from service.import_queue import Kept
 from service.problems import TRY_AGAIN
 from service.sealing import Sealer
 from service.settlements import contracts, due, gates
 from service.settlements.booking import Chunk, book_chunk
 from service.settlements.identity import Counted, Occurrences
-from service.settlements.keeping import Kept, Payee, mapping_named, stream
+from service.settlements.keeping import Payee, mapping_named, stream
 
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.2

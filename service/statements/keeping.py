@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from providers.statements import LAYOUTS, Layout, UnusableLayout, layout_from_json
 from service.errors import EmptyFile
+from service.import_queue import Kept
 from service.sealed_files import FILE_BYTES_MAX, FileKey, Reading, Shelf
 from service.sealing import Sealer
 from service.statements.errors import UnknownLayout
@@ -58,14 +59,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     def provider(self) -> str:
         """How cases name the bank."""
         return f"bank:{self.bin}"
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A kept file; `new` is false where the same bytes were kept before."""
-
-    book_id: int
-    id: UUID
-    new: bool
 
 
 def layout_named(text: str) -> Layout:

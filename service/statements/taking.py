@@ -20,11 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from providers.statements import StatementLine, StatementReader, Totals
 from service.database import sqlstate
+from service.import_queue import Kept
 from service.payments.booking import book
 from service.problems import TRY_AGAIN
 from service.sealing import Sealer
 from service.statements import gates
-from service.statements.keeping import Account, Kept, layout_named, stream
+from service.statements.keeping import Account, layout_named, stream
 from service.statements.lines import (
     BARE_BYTES,
     Counted,

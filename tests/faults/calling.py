@@ -10,7 +10,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from providers.signing_as import BankTransfer, Payment, sepay_webhook, vnpay_ipn
+from providers import Status, sepay, vnpay
+from providers.acting import Payment
 from service.database import transaction
 from tests.faults.serving import FEED_TERMS, GATEWAY_TERMS, Told, deliver
 from tests.makers import NOW, Made, make_owed
@@ -44,20 +45,20 @@ async def ipn(
     amount_vnd: int,
     *,
     number: int | None = None,
-    codes: tuple[str, str] = ("00", "00"),
+    status: Status = "paid",
     amount_text: str = "",
 ) -> tuple[Told, str]:
     """Send a signed IPN; the answer and the transaction's number."""
     payment = Payment(
-        reference=reference,
+        order_code=reference,
         transaction=str(number or next(NUMBERS)),
         amount_vnd=amount_vnd,
         paid_at=NOW,
-        response_code=codes[0],
-        transaction_status=codes[1],
+        status=status,
         amount_text=amount_text,
     )
-    return await deliver(client, vnpay_ipn(payment, GATEWAY_TERMS)), payment.transaction
+    call = vnpay.ADAPTER.call_as_provider(payment, GATEWAY_TERMS, NOW)
+    return await deliver(client, call), payment.transaction
 
 
 async def webhook(
@@ -70,17 +71,18 @@ async def webhook(
     bank_reference: str = "",
 ) -> tuple[Told, str]:
     """Send a webhook about a transfer; the answer and the transfer's number."""
-    transfer = BankTransfer(
-        id=next(NUMBERS),
+    transfer = Payment(
+        order_code=None,
+        transaction=str(next(NUMBERS)),
         amount_vnd=amount_vnd,
-        happened_at=NOW,
-        content=memo,
+        paid_at=NOW,
+        status="credit" if direction == "in" else "debit",
+        memo=memo,
         own_account=account,
-        direction=direction,
         bank_reference=bank_reference,
     )
-    call = sepay_webhook(transfer, FEED_TERMS, datetime.now(UTC))
-    return await deliver(client, call), str(transfer.id)
+    call = sepay.ADAPTER.call_as_provider(transfer, FEED_TERMS, datetime.now(UTC))
+    return await deliver(client, call), transfer.transaction
 
 
 class After(msgspec.Struct, frozen=True, kw_only=True):

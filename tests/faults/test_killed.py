@@ -14,7 +14,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from providers.signing_as import Payment, vnpay_ipn
+from providers.acting import Payment
+from providers.vnpay import ADAPTER
 from service.database import transaction
 from service.proof import prove
 from tests.databases import Database, Databases
@@ -74,7 +75,8 @@ class Traffic:
     async def send(self, client: httpx2.AsyncClient, payment: Payment) -> None:
         """Send one call; what is acknowledged is remembered, what is cut off is not."""
         try:
-            told = await deliver(client, vnpay_ipn(payment, GATEWAY_TERMS))
+            call = ADAPTER.call_as_provider(payment, GATEWAY_TERMS, NOW)
+            told = await deliver(client, call)
         except httpx2.TransportError:
             await asyncio.sleep(0.01)
             return
@@ -97,7 +99,7 @@ def payments_of(made: Sequence[Made]) -> list[Payment]:
     numbers = itertools.count(20_000_000)
     return [
         Payment(
-            reference=one.reference,
+            order_code=one.reference,
             transaction=str(next(numbers)),
             amount_vnd=one.amount_vnd,
             paid_at=NOW + timedelta(minutes=position),

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from providers.signing_as import Payment, vnpay_ipn
+from providers.acting import Payment
+from providers.vnpay import ADAPTER
 from service.proof import prove
 from tests.faults.calling import (
     AMOUNTS,
@@ -49,12 +50,12 @@ async def test_a_fee_is_paid_once_whatever_is_sent(
     )
     assert asked.status_code == 201, asked.text
     payment = Payment(
-        reference=asked.json()["reference"],
+        order_code=asked.json()["reference"],
         transaction=str(next(NUMBERS)),
         amount_vnd=200_000,
         paid_at=NOW,
     )
-    true = vnpay_ipn(payment, GATEWAY_TERMS)
+    true = ADAPTER.call_as_provider(payment, GATEWAY_TERMS, NOW)
     signature = true.raw_query.rpartition(b"=")[2]
     forged = msgspec.structs.replace(
         true, raw_query=true.raw_query.replace(signature, b"0" * len(signature))
@@ -90,9 +91,9 @@ GATEWAY_ROWS: dict[str, tuple[str, str | None, str, str | None, dict[str, Any]]]
     "unknown order": ("01", "3380", "open", "UNIDENTIFIED_CREDIT", {"reference": "HUE01ZZZZZZZZZ"}),
     "cancelled": ("00", "3381", "cancelled", "PAID_AFTER_CANCEL", {}),
     "expired": ("00", "3381", "open", "PAID_EXPIRED_ORDER", {}),
-    "suspected fraud": ("00", "3380", "open", "HELD_BY_PROVIDER", {"codes": ("07", "00")}),
+    "suspected fraud": ("00", "3380", "open", "HELD_BY_PROVIDER", {"status": "held"}),
     "unreadable": ("00", None, "open", "AMOUNT_UNREADABLE", {"amount_text": "5000055"}),
-    "failed": ("00", None, "open", None, {"codes": ("24", "02")}),
+    "not paid": ("00", None, "open", None, {"status": "cancelled"}),
 }
 
 

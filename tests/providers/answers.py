@@ -4,10 +4,11 @@ Where a provider's page is silent the choice is ours: ZaloPay hears about an unk
 first and 2 in the end; statuses of HTTP for what is refused are MoMo's, payOS', Casso's ours.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
-from providers import Outcome
+from providers import Answer, Outcome
 
 ECHOED: Final = "<echo of the request>"
 """Stands for a field that comes back as it was sent."""
@@ -122,3 +123,19 @@ ANSWERS: Final[Mapping[str, Mapping[Outcome, Expected]]] = {
     },
     "sandbox": _by_status(EMPTY, None, HTTP),
 }
+
+
+def fits(answer: Answer, provider: str, outcome: Outcome, sent: bytes) -> None:
+    """Hold the answer to a call with the body `sent` against what its provider must be told."""
+    status, media_type, body = ANSWERS[provider][outcome]
+    assert answer.status == status
+    if media_type:
+        assert answer.media_type.partition(";")[0] == media_type
+    if isinstance(body, str):
+        assert answer.body.decode() == body
+    elif isinstance(body, dict):
+        found = json.loads(answer.body)
+        echo = json.loads(sent) if ECHOED in body.values() else {}
+        assert {name: found[name] for name in body} == {
+            name: echo[name] if value == ECHOED else value for name, value in body.items()
+        }

@@ -1,7 +1,4 @@
-"""What the provider tests share: the recorded vectors, and one true call of each provider and mode.
-
-Nothing is faked: calls are signed as the providers sign them.
-"""
+"""What the provider tests share: the recorded vectors, a clock, and the terms with VNPAY."""
 
 import json
 from datetime import UTC, datetime
@@ -9,79 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from providers import Call, Claim, Secret, Terms
-from providers.signing_as import (
-    BankTransfer,
-    Payment,
-    sepay_gateway_ipn,
-    sepay_webhook,
-    vnpay_ipn,
-)
+from providers import Call, Secret, Terms
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 12, 3, 15, 35, tzinfo=UTC)
 SECRET = Secret("TESTSECRETHUE0123456789ABCDEFGHIJ")
 
 VNPAY_TERMS = Terms(merchant="HUETEST1", secrets=(SECRET,))
-PAYMENT = Payment(
-    reference="HUE007K2M9Q4X1",
-    transaction="14226112",
-    amount_vnd=50_000,
-    paid_at=NOW,
-    order_info="Thanh toan le phi ho so H57.13",
-    bank_reference="VNP14226112",
-)
-TRANSFER = BankTransfer(
-    id=92704,
-    amount_vnd=50_000,
-    happened_at=NOW,
-    content="HUE007K2M9Q4X1 nộp lệ phí",
-    own_account="0123499999",
-    code="HUE007K2M9Q4X1",
-    bank_reference="MBVCB.3278907687",
-)
-ORDER_PAID = Claim(
-    transaction="68ba94ac80123",
-    status="paid",
-    reference="HUE007K2M9Q4X1",
-    amount_vnd=100_000,
-    amount_text="100000",
-    happened_at=NOW,
-    kind="gateway",
-    memo="Le phi",
-)
-
-
-def sepay_terms(mode: str = "hmac") -> Terms:
-    """Terms with SePay in one of its modes."""
-    return Terms(merchant="hue-vcb", secrets=(SECRET,), mode=mode)
-
-
-class TrueCall(msgspec.Struct, frozen=True):
-    """An authentic call and how to judge it; `signs_body` tells whether its bytes are signed."""
-
-    provider: str
-    call: Call
-    terms: Terms
-    signs_body: bool
-
-
-TRUE_CALLS = (
-    TrueCall("vnpay", vnpay_ipn(PAYMENT, VNPAY_TERMS), VNPAY_TERMS, signs_body=True),
-    TrueCall("sepay", sepay_webhook(TRANSFER, sepay_terms(), NOW), sepay_terms(), signs_body=True),
-    TrueCall(
-        "sepay",
-        sepay_webhook(TRANSFER, sepay_terms("apikey"), NOW),
-        sepay_terms("apikey"),
-        signs_body=False,
-    ),
-    TrueCall(
-        "sepay",
-        sepay_gateway_ipn(ORDER_PAID, sepay_terms("secret_key"), NOW),
-        sepay_terms("secret_key"),
-        signs_body=False,
-    ),
-)
 
 
 class Expected(msgspec.Struct, frozen=True):

@@ -29,20 +29,20 @@ from providers.casso import ADAPTER, BODY_BYTES_MAX, MOVEMENTS_MAX
 from providers.casso_acting import sign
 from providers.signing import hmac_sha512
 from tests.providers.transfers import (
-    ACCOUNTS,
-    AMOUNTS,
+    EACH_ANSWER,
     NOW,
     REASONS,
-    REFERENCES,
     SECRET,
-    TEXTS,
-    TIMES,
     Recorded,
     acknowledged,
+    answers,
     arrived,
     ask,
+    payments,
     read,
+    read_back,
     recorded,
+    refused_as_recorded,
     told,
     wanted,
     with_body,
@@ -110,15 +110,8 @@ def test_a_recorded_call_gets_its_verdict(vector: Recorded) -> None:
     """Believed or refused as recorded, but for the one that a tolerant verifier believes."""
     call, terms, expect = vector.call("casso"), vector.terms("v2"), vector.expect
     if not expect["valid"] and vector.name != TOLERATED:
-        with pytest.raises(Rejected) as rejected:
-            ADAPTER.read(call, terms, vector.now)
-        assert rejected.value.why == REASONS[str(expect["reason"])]
-        hint = rejected.value.hint
-        assert hint is not None
-        assert (hint.reference, hint.amount_vnd) == (expect["order_id"], expect["amount_vnd"])
-        assert hint.transaction == expect["provider_txn_id"]
+        hint = refused_as_recorded(ADAPTER, vector, call, terms)
         assert hint.memo == json.loads(vector.body)["data"]["description"]
-        assert acknowledged(ADAPTER, Outcome.FORGED, call)["http_status"] == 401
         return
     (claim,) = ADAPTER.read(call, terms, vector.now)
     assert told(claim) == wanted({**expect, "status": expect["status"] or "credit"})
@@ -158,30 +151,10 @@ def test_all_recorded_calls_are_tested() -> None:
     assert (len(V2), len(V1), len(VECTORS)) == (11, 2, 13)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "status", "body"),
-    [
-        (Outcome.BOOKED, 200, b'{"success":true}'),
-        (Outcome.NOTED, 200, b'{"success":true}'),
-        (Outcome.REPEAT_OF_PAID, 200, b'{"success":true}'),
-        (Outcome.REPEAT, 200, b'{"success":true}'),
-        (Outcome.ANOTHER_FOR_PAID, 200, b'{"success":true}'),
-        (Outcome.UNKNOWN_ORDER, 200, b'{"success":true}'),
-        (Outcome.UNKNOWN_AGAIN, 200, b'{"success":true}'),
-        (Outcome.AMOUNT_DIFFERS, 200, b'{"success":true}'),
-        (Outcome.HELD, 200, b'{"success":true}'),
-        (Outcome.FORGED, 401, b'{"success":false}'),
-        (Outcome.STALE, 401, b'{"success":false}'),
-        (Outcome.MALFORMED, 400, b'{"success":false}'),
-        (Outcome.TRY_AGAIN, 503, b'{"success":false}'),
-        (Outcome.TEST, 200, b'{"success":true}'),
-    ],
-)
+@EACH_ANSWER
 def test_each_outcome_has_its_answer(outcome: Outcome, status: int, body: bytes) -> None:
     """Status and body, byte by byte; Casso is content with the first kind alone."""
-    answer = ADAPTER.answer(outcome, CALL)
-    assert (answer.status, answer.media_type, answer.body) == (status, "application/json", body)
-    assert ADAPTER.accepts(answer.status, answer.body) == (status == 200)
+    answers(ADAPTER, CALL, outcome, status, body)
 
 
 def test_every_outcome_is_in_the_table() -> None:
@@ -518,46 +491,19 @@ def test_the_token_of_the_old_kind_must_be_the_agreed_one(token: str) -> None:
 
 
 @given(
-    transaction=REFERENCES,
-    number=st.integers(1, 2**53),
-    amount_vnd=AMOUNTS,
-    paid_at=TIMES,
-    status=st.sampled_from(["credit", "debit"]),
-    texts=st.tuples(TEXTS, TEXTS),
-    accounts=st.tuples(ACCOUNTS, ACCOUNTS, ACCOUNTS),
+    payments(
+        order_code=st.none(),
+        scope=st.integers(1, 2**53).map(str),
+        status=st.sampled_from(["credit", "debit"]),
+        bank_brand=st.just("VCB"),
+    )
 )
 @pytest.mark.parametrize("terms", [TERMS, OLD], ids=["v2", "v1"])
-def test_what_casso_calls_about_is_read_back_and_listed(
-    terms: Terms,
-    transaction: str,
-    number: int,
-    amount_vnd: int,
-    paid_at: datetime,
-    status: Status,
-    texts: tuple[str, str],
-    accounts: tuple[str, str, str],
-) -> None:
+def test_what_casso_calls_about_is_read_back_and_listed(terms: Terms, payment: Payment) -> None:
     """`read` gives back what `call_as_provider` was given, and the list says the same."""
-    payment = Payment(
-        order_code=None,
-        transaction=transaction,
-        scope=str(number),
-        amount_vnd=amount_vnd,
-        paid_at=paid_at,
-        status=status,
-        memo=texts[0],
-        counterparty_name=texts[1],
-        own_account=accounts[0],
-        virtual_account=accounts[1],
-        counterparty_account=accounts[2],
-        bank_brand="VCB",
-    )
-    (claim,) = ADAPTER.read(ADAPTER.call_as_provider(payment, terms, NOW), terms, NOW)
-    assert (claim.transaction, claim.status) == (transaction, status)
-    assert (claim.reference, claim.amount_vnd, claim.happened_at) == (None, amount_vnd, paid_at)
-    assert (claim.scope, claim.bank_reference) == (str(number), transaction)
-    assert (claim.memo, claim.counterparty_name) == texts
-    assert (claim.own_account, claim.virtual_account, claim.counterparty_account) == accounts
+    claim = read_back(ADAPTER, payment, terms)
+    assert (claim.scope, claim.bank_reference) == (payment.scope, payment.transaction)
+    assert (claim.memo, claim.counterparty_name) == (payment.memo, payment.counterparty_name)
     shop = Shop(payments=[payment])
     answer = ask(ADAPTER, ADAPTER.pull_request("", terms, NOW), shop, terms)
     assert ADAPTER.read_pull(answer, terms).claims == (claim,)

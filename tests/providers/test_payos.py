@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -36,17 +36,18 @@ from providers.payos_data import sign
 from providers.untrusted import json_object
 from tests.providers.recorded import Vector, vectors
 from tests.providers.transfers import (
-    ACCOUNTS,
     AMOUNTS,
+    EACH_ANSWER,
     NOW,
-    REFERENCES,
     SECRET,
     TEXTS,
-    TIMES,
     acknowledged,
+    answers,
     arrived,
     ask,
+    payments,
     read,
+    read_back,
     with_body,
 )
 
@@ -143,30 +144,10 @@ def test_no_recording_is_lost() -> None:
     assert len(VECTORS) >= 12
 
 
-@pytest.mark.parametrize(
-    ("outcome", "status", "body"),
-    [
-        (Outcome.BOOKED, 200, b'{"success":true}'),
-        (Outcome.NOTED, 200, b'{"success":true}'),
-        (Outcome.REPEAT_OF_PAID, 200, b'{"success":true}'),
-        (Outcome.REPEAT, 200, b'{"success":true}'),
-        (Outcome.ANOTHER_FOR_PAID, 200, b'{"success":true}'),
-        (Outcome.UNKNOWN_ORDER, 200, b'{"success":true}'),
-        (Outcome.UNKNOWN_AGAIN, 200, b'{"success":true}'),
-        (Outcome.AMOUNT_DIFFERS, 200, b'{"success":true}'),
-        (Outcome.HELD, 200, b'{"success":true}'),
-        (Outcome.FORGED, 401, b'{"success":false}'),
-        (Outcome.STALE, 401, b'{"success":false}'),
-        (Outcome.MALFORMED, 400, b'{"success":false}'),
-        (Outcome.TRY_AGAIN, 503, b'{"success":false}'),
-        (Outcome.TEST, 200, b'{"success":true}'),
-    ],
-)
+@EACH_ANSWER
 def test_each_outcome_has_its_answer(outcome: Outcome, status: int, body: bytes) -> None:
     """Any 2xx ends it; an order that nobody knows is acknowledged too (its money is kept)."""
-    answer = ADAPTER.answer(outcome, CALL)
-    assert (answer.status, answer.media_type, answer.body) == (status, "application/json", body)
-    assert ADAPTER.accepts(answer.status, answer.body) == (status == 200)
+    answers(ADAPTER, CALL, outcome, status, body)
 
 
 def test_every_outcome_is_in_the_table() -> None:
@@ -184,43 +165,14 @@ def test_abilities_are_those_of_payos() -> None:
 # What is signed, and what only looks as if
 
 
-@given(
-    order=st.integers(1, 2**53 - 1).filter(lambda number: number != 123),
-    transaction=REFERENCES,
-    amount_vnd=AMOUNTS,
-    paid_at=TIMES,
-    texts=st.tuples(TEXTS, TEXTS),
-    accounts=st.tuples(ACCOUNTS, ACCOUNTS, ACCOUNTS),
-)
-def test_what_payos_calls_about_is_read_back(
-    order: int,
-    transaction: str,
-    amount_vnd: int,
-    paid_at: datetime,
-    texts: tuple[str, str],
-    accounts: tuple[str, str, str],
-) -> None:
+@given(payments(order_code=st.integers(1, 2**53 - 1).filter(lambda n: n != 123).map(str)))
+def test_what_payos_calls_about_is_read_back(payment: Payment) -> None:
     """`read` gives back what `call_as_provider` was given, whatever people wrote."""
-    payment = Payment(
-        order_code=str(order),
-        transaction=transaction,
-        amount_vnd=amount_vnd,
-        paid_at=paid_at,
-        memo=texts[0],
-        counterparty_name=texts[1],
-        own_account=accounts[0],
-        virtual_account=accounts[1],
-        counterparty_account=accounts[2],
-    )
-    (claim,) = ADAPTER.read(ADAPTER.call_as_provider(payment, TERMS, NOW), TERMS, NOW)
-    assert (claim.transaction, claim.status) == (transaction, "paid")
-    assert (claim.reference, claim.amount_vnd) == (str(order), amount_vnd)
-    assert claim.happened_at == paid_at
+    claim = read_back(ADAPTER, payment, TERMS)
     quirks = {"null": "", "undefined": ""}
-    assert claim.memo == quirks.get(texts[0], texts[0])
-    assert claim.counterparty_name == quirks.get(texts[1], texts[1])
-    assert (claim.own_account, claim.virtual_account) == accounts[:2]
-    assert claim.counterparty_account == accounts[2]
+    assert claim.memo == quirks.get(payment.memo, payment.memo)
+    name = payment.counterparty_name
+    assert claim.counterparty_name == quirks.get(name, name)
 
 
 @pytest.mark.parametrize("status", ["pending", "failed", "cancelled", "expired", "held", "debit"])

@@ -8,12 +8,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import Claim, Rejected, Secret
+from providers import Call, Claim, Rejected, Secret, Terms
+from providers.acting import Payment
 from providers.sepay import Sepay
-from providers.signing_as import sepay_call, sepay_gateway_ipn, sepay_webhook
-from tests.providers.making import NOW, ORDER_PAID, SECRET, TRANSFER, sepay_terms
+from providers.sepay_acting import signed
+from tests.providers.making import NOW, SECRET
 
-FIELDS = json.loads(sepay_webhook(TRANSFER, sepay_terms(), NOW).body)
+TRANSFER = Payment(
+    order_code="HUE007K2M9Q4X1",
+    transaction="92704",
+    amount_vnd=50_000,
+    paid_at=NOW,
+    status="credit",
+    memo="HUE007K2M9Q4X1 nộp lệ phí",
+    own_account="0123499999",
+    bank_reference="MBVCB.3278907687",
+    bank_brand="Vietcombank",
+)
+ORDER_PAID = Payment(
+    order_code="HUE007K2M9Q4X1",
+    transaction="68ba94ac80123",
+    amount_vnd=100_000,
+    paid_at=NOW,
+    memo="Le phi",
+)
+
+
+def sepay_terms(mode: str = "hmac") -> Terms:
+    """Terms with SePay in one of its modes."""
+    return Terms(merchant="hue-vcb", secrets=(SECRET,), mode=mode)
+
+
+def called(payment: Payment = TRANSFER, mode: str = "hmac") -> Call:
+    """SePay's call about a payment."""
+    return Sepay().call_as_provider(payment, sepay_terms(mode), NOW)
+
+
+FIELDS = json.loads(called().body)
 
 
 def tried(body: bytes, mode: str) -> Claim | str:
@@ -26,7 +57,7 @@ def tried(body: bytes, mode: str) -> Claim | str:
 
 def read(body: bytes, mode: str = "hmac") -> Claim:
     """The claim of an authentic call with that body."""
-    (claim,) = Sepay().read(sepay_call(body, sepay_terms(mode), NOW), sepay_terms(mode), NOW)
+    (claim,) = Sepay().read(signed(body, sepay_terms(mode), NOW), sepay_terms(mode), NOW)
     return claim
 
 
@@ -44,14 +75,14 @@ def feed_raw(field: str, raw: str) -> Claim:
 @pytest.mark.parametrize("off_s", [-300, -299, 0, 300])
 def test_five_minutes_either_way_are_fresh(off_s: int) -> None:
     """A signed time at most 300 s from our clock is believed."""
-    call = sepay_webhook(TRANSFER, sepay_terms(), NOW)
+    call = called()
     assert Sepay().read(call, sepay_terms(), NOW + timedelta(seconds=off_s))
 
 
 @pytest.mark.parametrize("off_s", [-100_000, -301, 301, 100_000])
 def test_beyond_five_minutes_is_stale(off_s: int) -> None:
     """An old call sent again, and one from the future, is stale; the hint tells its order."""
-    call = sepay_webhook(TRANSFER, sepay_terms(), NOW)
+    call = called()
     with pytest.raises(Rejected) as rejected:
         Sepay().read(call, sepay_terms(), NOW + timedelta(seconds=off_s))
     assert rejected.value.why == "stale"
@@ -61,7 +92,7 @@ def test_beyond_five_minutes_is_stale(off_s: int) -> None:
 
 def test_the_window_is_a_setting() -> None:
     """`freshness_s` of the terms decides."""
-    call = sepay_webhook(TRANSFER, sepay_terms(), NOW)
+    call = called()
     terms = msgspec.structs.replace(sepay_terms(), freshness_s=1)
     with pytest.raises(Rejected, match="stale"):
         Sepay().read(call, terms, NOW + timedelta(seconds=2))
@@ -70,7 +101,7 @@ def test_the_window_is_a_setting() -> None:
 @pytest.mark.parametrize("text", ["", "1.5", "-1", "１７７３２８５３３５", " 1773285335", "9" * 13])
 def test_a_timestamp_that_is_no_number_is_forged(text: str) -> None:
     """Only ASCII digits are a timestamp."""
-    call = sepay_webhook(TRANSFER, sepay_terms(), NOW)
+    call = called()
     headers = (("X-SePay-Timestamp", text), *call.headers[2:])
     with pytest.raises(Rejected, match="forged"):
         Sepay().read(msgspec.structs.replace(call, headers=headers), sepay_terms(), NOW)
@@ -79,8 +110,9 @@ def test_a_timestamp_that_is_no_number_is_forged(text: str) -> None:
 @pytest.mark.parametrize("mode", ["hmac", "apikey", "secret_key", "none", ""])
 def test_only_the_agreed_proof_counts(mode: str) -> None:
     """A call proven in another way than agreed is forged; without an agreement all are."""
+    body = called().body
     for sent in {"hmac", "apikey", "secret_key"} - {mode}:
-        call = sepay_webhook(TRANSFER, sepay_terms(sent), NOW)
+        call = signed(body, sepay_terms(sent), NOW)
         with pytest.raises(Rejected, match="forged"):
             Sepay().read(call, sepay_terms(mode), NOW)
 
@@ -100,7 +132,7 @@ def test_only_the_agreed_proof_counts(mode: str) -> None:
 )
 def test_the_api_key_has_its_scheme(value: str, *, believed: bool) -> None:
     """The scheme is Apikey in any case; the key is exact."""
-    call = sepay_webhook(TRANSFER, sepay_terms("apikey"), NOW)
+    call = called(mode="apikey")
     call = msgspec.structs.replace(call, headers=(("authorization", value),))
     if believed:
         assert Sepay().read(call, sepay_terms("apikey"), NOW)
@@ -241,14 +273,14 @@ def test_whatever_sepay_signs_is_read_or_malformed(changed: dict[str, object], m
 @given(st.dictionaries(st.sampled_from(["order", "transaction", "notification_type"]), JSON))
 def test_whatever_the_gateway_says_is_read_or_malformed(changed: dict[str, object]) -> None:
     """Nested parts of any shape give a claim or Rejected, nothing else."""
-    body = json.loads(sepay_gateway_ipn(ORDER_PAID, sepay_terms("secret_key"), NOW).body)
+    body = json.loads(called(ORDER_PAID, "secret_key").body)
     claim = tried(json.dumps({**body, **changed}).encode(), "secret_key")
     assert claim == "malformed" if isinstance(claim, str) else claim.kind == "gateway"
 
 
 def gateway(order: dict[str, object], moved: dict[str, object], told: str = "ORDER_PAID") -> Claim:
     """The claim of a gateway message with changed parts."""
-    body = json.loads(sepay_gateway_ipn(ORDER_PAID, sepay_terms("secret_key"), NOW).body)
+    body = json.loads(called(ORDER_PAID, "secret_key").body)
     body["notification_type"] = told
     body["order"] |= order
     body["transaction"] |= moved
@@ -271,10 +303,10 @@ def test_foreign_money_is_no_amount() -> None:
 
 def test_a_second_secret_verifies_but_the_first_signs() -> None:
     """What was signed under the old secret is still believed after the new one came first."""
-    call = sepay_webhook(TRANSFER, sepay_terms(), NOW)
+    call = called()
     terms = msgspec.structs.replace(sepay_terms(), secrets=(Secret("new"), SECRET))
     assert Sepay().read(call, terms, NOW)
-    resigned = sepay_webhook(TRANSFER, terms, NOW)
+    resigned = Sepay().call_as_provider(TRANSFER, terms, NOW)
     assert resigned.body == call.body
     assert resigned.headers != call.headers
 
@@ -283,6 +315,6 @@ def test_a_second_secret_verifies_but_the_first_signs() -> None:
 def test_times_survive_the_way_through_a_webhook(moment: datetime) -> None:
     """A UTC second goes out on a Vietnamese clock and comes back the same."""
     moment = moment.replace(microsecond=0)
-    transfer = msgspec.structs.replace(TRANSFER, happened_at=moment)
-    (claim,) = Sepay().read(sepay_webhook(transfer, sepay_terms(), NOW), sepay_terms(), NOW)
+    transfer = msgspec.structs.replace(TRANSFER, paid_at=moment)
+    (claim,) = Sepay().read(called(transfer), sepay_terms(), NOW)
     assert claim.happened_at == moment

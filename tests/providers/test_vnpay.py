@@ -21,13 +21,22 @@ from providers import (
     Terms,
     Unanswered,
 )
+from providers.acting import Payment
 from providers.signing import form_encoded, hmac_sha512
-from providers.signing_as import vnpay_ipn
 from providers.vnpay import Vnpay, status_of
 from providers.vnpay_query import signed_query
-from tests.providers.making import NOW, PAYMENT, SECRET, VNPAY_TERMS
+from tests.providers.making import NOW, SECRET, VNPAY_TERMS
 
-FIELDS = dict(parse_qsl(vnpay_ipn(PAYMENT, VNPAY_TERMS).raw_query.decode()))
+PAYMENT = Payment(
+    order_code="HUE007K2M9Q4X1",
+    transaction="14226112",
+    amount_vnd=50_000,
+    paid_at=NOW,
+    memo="Thanh toan le phi ho so H57.13",
+    bank_reference="VNP14226112",
+)
+IPN = Vnpay().call_as_provider(PAYMENT, VNPAY_TERMS, NOW)
+FIELDS = dict(parse_qsl(IPN.raw_query.decode()))
 del FIELDS["vnp_SecureHash"]
 ORDER = CheckoutOrder(
     reference="HUE007K2M9Q4X1",
@@ -94,7 +103,7 @@ def test_the_form_encoding_is_the_one_of_java() -> None:
 def test_a_digest_in_capitals_is_the_same_digest(case: Callable[[str], str]) -> None:
     """The hash is compared in any case of letters."""
     query, _, digest = signed(FIELDS).rpartition("=")
-    assert read(f"{query}={case(digest)}").reference == PAYMENT.reference
+    assert read(f"{query}={case(digest)}").reference == PAYMENT.order_code
 
 
 def test_a_digest_in_another_place_or_cut_is_forged() -> None:

@@ -8,13 +8,15 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
+import pytest
 from hypothesis import strategies as st
 
-from providers import Call, Claim, Outcome, Provider, Rejected, Secret, SignedRequest, Terms
-from providers.acting import Acts, Shop
+from providers import Call, Claim, Hint, Outcome, Provider, Rejected, Secret, SignedRequest, Terms
+from providers.acting import Acts, Payment, Shop
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 12, 3, 15, 35, tzinfo=UTC)
@@ -28,6 +30,42 @@ TIMES = st.integers(946_771_200, 4_133_808_000).map(lambda at_s: datetime.fromti
 """From 2000 to 2100, to the second."""
 REFERENCES = st.text("ABCDEFGHJKMNPQRSTUVWXYZ0123456789.", min_size=1, max_size=40)
 ACCOUNTS = st.text("0123456789", min_size=1, max_size=19)
+
+EACH_ANSWER: Final = pytest.mark.parametrize(
+    ("outcome", "status", "body"),
+    [
+        (Outcome.BOOKED, 200, b'{"success":true}'),
+        (Outcome.NOTED, 200, b'{"success":true}'),
+        (Outcome.REPEAT_OF_PAID, 200, b'{"success":true}'),
+        (Outcome.REPEAT, 200, b'{"success":true}'),
+        (Outcome.ANOTHER_FOR_PAID, 200, b'{"success":true}'),
+        (Outcome.UNKNOWN_ORDER, 200, b'{"success":true}'),
+        (Outcome.UNKNOWN_AGAIN, 200, b'{"success":true}'),
+        (Outcome.AMOUNT_DIFFERS, 200, b'{"success":true}'),
+        (Outcome.HELD, 200, b'{"success":true}'),
+        (Outcome.FORGED, 401, b'{"success":false}'),
+        (Outcome.STALE, 401, b'{"success":false}'),
+        (Outcome.MALFORMED, 400, b'{"success":false}'),
+        (Outcome.TRY_AGAIN, 503, b'{"success":false}'),
+        (Outcome.TEST, 200, b'{"success":true}'),
+    ],
+)
+"""What payOS and Casso are answered for each outcome: the same."""
+
+
+def payments(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Payment]:
+    """Payments with whatever people write; `fields` are what the dialect has its own of."""
+    common: dict[str, st.SearchStrategy[Any]] = {
+        "transaction": REFERENCES,
+        "amount_vnd": AMOUNTS,
+        "paid_at": TIMES,
+        "memo": TEXTS,
+        "own_account": ACCOUNTS,
+        "virtual_account": ACCOUNTS,
+        "counterparty_account": ACCOUNTS,
+        "counterparty_name": TEXTS,
+    }
+    return st.builds(Payment, **(common | fields))
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -104,6 +142,42 @@ def acknowledged(provider: Provider, outcome: Outcome, call: Call) -> dict[str, 
     answer = provider.answer(outcome, call)
     assert answer.media_type == "application/json"
     return {"http_status": answer.status, "body": json.loads(answer.body)}
+
+
+def refused_as_recorded(provider: Provider, vector: Recorded, call: Call, terms: Terms) -> Hint:
+    """Hold a refusal, its answer and its hint against the recorded verdict; the hint."""
+    with pytest.raises(Rejected) as rejected:
+        provider.read(call, terms, vector.now)
+    hint, expect = rejected.value.hint, vector.expect
+    assert rejected.value.why == REASONS[str(expect["reason"])]
+    assert hint is not None
+    assert (hint.reference, hint.amount_vnd) == (expect["order_id"], expect["amount_vnd"])
+    assert hint.transaction == expect["provider_txn_id"]
+    assert acknowledged(provider, Outcome.FORGED, call)["http_status"] == 401
+    return hint
+
+
+def answers(provider: Provider, call: Call, outcome: Outcome, status: int, body: bytes) -> None:
+    """Hold an answer against the expected one; 200 alone ends the provider's calls."""
+    assert isinstance(provider, Acts)
+    answer = provider.answer(outcome, call)
+    assert (answer.status, answer.media_type, answer.body) == (status, "application/json", body)
+    assert provider.accepts(answer.status, answer.body) == (status == 200)
+
+
+def read_back(provider: Provider, payment: Payment, terms: Terms) -> Claim:
+    """The claim of the provider's own call about a payment: it says what the payment says."""
+    assert isinstance(provider, Acts)
+    (claim,) = provider.read(provider.call_as_provider(payment, terms, NOW), terms, NOW)
+    assert (claim.transaction, claim.status) == (payment.transaction, payment.status)
+    assert (claim.reference, claim.amount_vnd) == (payment.order_code, payment.amount_vnd)
+    assert claim.happened_at == payment.paid_at
+    assert (claim.own_account, claim.virtual_account, claim.counterparty_account) == (
+        payment.own_account,
+        payment.virtual_account,
+        payment.counterparty_account,
+    )
+    return claim
 
 
 def arrived(request: SignedRequest) -> Call:

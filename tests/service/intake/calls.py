@@ -7,8 +7,9 @@ import httpx2
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from providers import Call, Secret, Terms
-from providers.signing_as import Payment, vnpay_ipn
+from providers import Call, Secret, Status, Terms
+from providers.acting import Payment
+from providers.vnpay import ADAPTER
 from service import merchant_changes
 from service.merchant_changes import Name
 from service.sealing import Sealer
@@ -16,10 +17,6 @@ from tests.service.conftest import MASTER_KEY
 
 TERMINAL: Final = "HUE00001"
 NAME: Final = Name("vnpay", TERMINAL)
-PAID: Final = ("00", "00")
-FAILED: Final = ("99", "02")
-HELD: Final = ("07", "00")
-PENDING: Final = ("00", "01")
 
 LANES = sa.text("""
     select lane, replayed_at is not null as back, count(*) as calls
@@ -38,19 +35,20 @@ def ipn(
     *,
     amount_vnd: int = 50_000,
     transaction: str = "14000001",
-    codes: tuple[str, str] = PAID,
+    status: Status = "paid",
     paid_at: datetime | None = None,
 ) -> Call:
     """An IPN about an order."""
+    now = datetime.now(UTC)
     payment = Payment(
-        reference=reference,
+        order_code=reference,
         transaction=transaction,
         amount_vnd=amount_vnd,
-        paid_at=paid_at or datetime.now(UTC),
-        response_code=codes[0],
-        transaction_status=codes[1],
+        paid_at=paid_at or now,
+        status=status,
     )
-    return vnpay_ipn(payment, Terms(merchant=TERMINAL, secrets=[Secret(secret)]))
+    terms = Terms(merchant=TERMINAL, secrets=[Secret(secret)])
+    return ADAPTER.call_as_provider(payment, terms, now)
 
 
 async def deliver(client: httpx2.AsyncClient, call: Call) -> str:

@@ -11,9 +11,9 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.accounts import Book, open_book
-from providers import Hint, Outcome, Secret
-from providers.sepay import HMAC
-from providers.signing_as import BankTransfer, sepay_webhook
+from providers import Hint, Outcome, Secret, Terms
+from providers.acting import Payment
+from providers.sepay import ADAPTER, HMAC
 from service import merchant_changes, merchants
 from service.intake import replaying
 from service.intake.intake import Intake
@@ -233,14 +233,17 @@ async def test_a_call_is_judged_with_the_clock_of_its_arrival(
     async with engine.begin() as connection:
         await merchants.add(connection, sealer(), new, NOW)
     app.state.intake.directory._read_at = -1e9
-    transfer = BankTransfer(
-        id=1, amount_vnd=9_000, happened_at=NOW, content="nop phi", own_account="0123456789"
+    transfer = Payment(
+        order_code=None,
+        transaction="1",
+        amount_vnd=9_000,
+        paid_at=NOW,
+        status="credit",
+        memo="nop phi",
+        own_account="0123456789",
     )
-    signing = merchants.Merchant(
-        id=0, provider="sepay", merchant="FEED1", book_id=1, serves=frozenset(), mode=HMAC,
-        settings={}, secrets=(Secret("new-one!"),),
-    )  # fmt: skip
-    call = sepay_webhook(transfer, signing.terms, datetime.now(UTC))
+    terms = Terms(merchant="FEED1", secrets=(Secret("new-one!"),), mode=HMAC)
+    call = ADAPTER.call_as_provider(transfer, terms, datetime.now(UTC))
     answer = await client.post(call.path, content=call.body, headers=dict(call.headers))
     assert answer.status_code == 401
     hours_ago = {"by": timedelta(hours=5)}

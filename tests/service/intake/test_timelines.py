@@ -8,18 +8,19 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from providers import Status
 from service.proof import prove
 from tests.makers import Made, make_owed
 from tests.service.conftest import Province
-from tests.service.intake.calls import CASES, FAILED, HELD, PAID, PENDING, deliver, ipn, status_of
+from tests.service.intake.calls import CASES, deliver, ipn, status_of
 
 pytestmark = pytest.mark.anyio
 
 START = datetime(2026, 11, 3, 3, tzinfo=UTC)
 SUSPENSE = sa.text("select sum(suspense_vnd), sum(allocated_vnd) from service.money_state")
 
-Said = tuple[tuple[str, str], int]
-"""VNPAY's two codes, and the minute in which it says that happened."""
+Said = tuple[Status, int]
+"""What VNPAY says, and the minute in which it says that happened."""
 
 
 async def order_of(engine: AsyncEngine) -> Made:
@@ -39,11 +40,11 @@ async def said(
                 order.reference,
                 province.vnpay_secret,
                 transaction=f"7{order.reference[-3:].encode().hex()}".translate(HEX),
-                codes=codes,
+                status=status,
                 paid_at=START + timedelta(minutes=minute),
             ),
         )
-        for codes, minute in words
+        for status, minute in words
     ]
 
 
@@ -62,7 +63,7 @@ async def test_pending_then_paid_is_news(
     """A payment that was pending and is paid is booked; it was no repeat."""
     order = await order_of(engine)
     assert (await client.get(f"/v1/payment-requests/{order.reference}")).json()["history"] == []
-    assert await said(client, province, order, (PENDING, 0), (PAID, 1)) == ["00", "00"]
+    assert await said(client, province, order, ("pending", 0), ("paid", 1)) == ["00", "00"]
     assert await seen(client, order) == ("paid", ["pending", "paid"])
     async with engine.connect() as connection:
         assert await status_of(connection, order.notice_id) == "paid"
@@ -72,7 +73,8 @@ async def test_no_order_of_arrival_undoes_a_payment(
     client: httpx2.AsyncClient, engine: AsyncEngine, province: Province
 ) -> None:
     """Pending, failed and then paid, heard in any order: paid, and nothing for people to do."""
-    for words in permutations([(PENDING, 0), (FAILED, 1), (PAID, 2)]):
+    said_of_it: list[Said] = [("pending", 0), ("failed", 1), ("paid", 2)]
+    for words in permutations(said_of_it):
         order = await order_of(engine)
         await said(client, province, order, *words)
         assert await seen(client, order) == ("paid", ["pending", "failed", "paid"])
@@ -86,7 +88,8 @@ async def test_a_contradiction_is_for_people_and_the_money_stays(
     client: httpx2.AsyncClient, engine: AsyncEngine, province: Province
 ) -> None:
     """Paid, and later failed at the provider, whichever is heard first: posted, and CONTESTED."""
-    for count, words in enumerate(permutations([(PAID, 0), (FAILED, 1)]), 1):
+    said_of_it: list[Said] = [("paid", 0), ("failed", 1)]
+    for count, words in enumerate(permutations(said_of_it), 1):
         order = await order_of(engine)
         assert await said(client, province, order, *words, words[1]) in (
             ["00", "00", "00"],
@@ -107,13 +110,13 @@ async def test_a_contradiction_is_for_people_and_the_money_stays(
     ("words", "status", "reasons"),
     [
         # Held, and let go: the money pays.
-        (((HELD, 0), (PAID, 1)), "paid", []),
+        ((("held", 0), ("paid", 1)), "paid", []),
         # The same, heard the other way round: the hold is over already.
-        (((PAID, 1), (HELD, 0)), "paid", []),
+        ((("paid", 1), ("held", 0)), "paid", []),
         # Paid, then held: posted money stays, a person looks.
-        (((PAID, 0), (HELD, 1)), "paid", ["CONTESTED"]),
+        ((("paid", 0), ("held", 1)), "paid", ["CONTESTED"]),
         # It is known to be held when we hear that it was paid: it pays nothing.
-        (((HELD, 1), (PAID, 0)), "open", ["CONTESTED", "HELD_BY_PROVIDER"]),
+        ((("held", 1), ("paid", 0)), "open", ["CONTESTED", "HELD_BY_PROVIDER"]),
     ],
 )
 async def test_money_that_the_provider_holds(

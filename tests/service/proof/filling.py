@@ -38,7 +38,7 @@ TRAFFIC: Final[tuple[Message, ...]] = (
     Ipn(order=5, transaction=4),
     Ipn(order=6, transaction=5),
     Ipn(order=2, transaction=6, amount="broken"),
-    Ipn(order=2, transaction=7, codes=("07", "00")),
+    Ipn(order=2, transaction=7, status="held"),
     Transfer(id=1, order=1, amount="less", bank_reference="FT26001"),
     Transfer(id=2, order=7, amount="more", bank_reference="FT26002"),
     Transfer(id=3, order=None, bank_reference="FT26003"),

@@ -14,6 +14,7 @@ from providers import Call, Claim, Status
 from providers.settlements import MAPPINGS, Fact, SettlementMapping
 from providers.settlements.writing import payouts_of, write_csv
 from service import merchants
+from service.import_queue import Kept
 from service.intake import inbox
 from service.intake.deliveries import Delivery
 from service.intake.directory import Directory
@@ -21,7 +22,7 @@ from service.merchants import NewMerchant
 from service.proof.proving import prove
 from service.sealing import Sealer
 from service.settlements.importing import import_kept
-from service.settlements.keeping import Kept, keep, payee
+from service.settlements.keeping import keep, payee
 from tests.makers import NOW, Made, make_owed
 
 MASTER_KEY: Final = bytes(range(32))

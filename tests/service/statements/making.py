@@ -9,9 +9,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.import_queue import Kept
 from service.sealing import Sealer
 from service.statements.importing import import_kept
-from service.statements.keeping import Account, Kept, keep
+from service.statements.keeping import Account, keep
 
 MASTER_KEY: Final = bytes(range(32))
 FIRST_DAY: Final = date(2026, 11, 2)

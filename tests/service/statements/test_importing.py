@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.accounts import Book, open_book
 from service.database import create_engine
+from service.import_queue import OwnerBusy
 from service.sealing import Sealer
-from service.statements.importing import AccountBusy, import_kept, import_waiting
+from service.statements.importing import import_kept, import_waiting
 from tests.databases import Databases
 from tests.service.statements.making import (
     MAPPING,
@@ -238,7 +239,7 @@ async def test_one_import_per_account_at_a_time(
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         key = {"lock": 0x53544D54, "account_id": account.id}
         await connection.execute(sa.text("select pg_advisory_lock(:lock, :account_id)"), key)
-        with pytest.raises(AccountBusy):
+        with pytest.raises(OwnerBusy):
             await import_kept(engine, sealer, kept)
         await connection.execute(sa.text("select pg_advisory_unlock(:lock, :account_id)"), key)
     assert await import_kept(engine, sealer, kept) == "done"
@@ -258,7 +259,7 @@ async def test_racing_overlapping_files_double_no_line(
         while True:
             try:
                 await import_kept(engine, sealer, kept[index], chunk_lines=3)
-            except AccountBusy:
+            except OwnerBusy:
                 await asyncio.sleep(0.01)
             else:
                 return
