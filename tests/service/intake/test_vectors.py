@@ -118,7 +118,8 @@ async def test_a_recorded_call_is_answered_as_recorded(
     if isinstance(claims, Outcome):
         assert (events, kept.calls, kept.unbelieved, paid_vnd) == ([], 0, 1, 0)
         assert not vector.expect.valid or vector.expect.reason or vector.kind == "redirect"
-        fits(told, vector.provider, claims, vector.call.body)
+        read = b"" if vector.method == "GET" else vector.call.body
+        fits(told, vector.provider, claims, read)
         return
     assert (kept.calls, kept.unbelieved) == (times, 0)
     claims.sort(key=lambda claim: claim.transaction)
