@@ -56,14 +56,10 @@ async def ask(
         said = read(reply.body)
     except (CircuitOpen, Crowded) as closed:
         raise NoAnswer(str(closed), unsent=True) from None
-    except Unreachable as away:
-        raise NoAnswer(f"no reply: {away}") from None
-    except Unanswered as refusal:
-        raise NoAnswer(
-            f"the provider's code {CODE.sub('', refusal.code)[:CODE_CHARS_MAX]}"
-        ) from None
+    except (Unreachable, Unanswered) as error:
+        raise NoAnswer(problem(error)) from None
     except Rejected as rejected:
-        raise NoAnswer(f"the answer is {rejected.why}: {rejected.detail}{_status(reply)}") from None
+        raise NoAnswer(f"{problem(rejected)}{_status(reply)}") from None
     except Exception as defect:
         log.exception("asking.defect", provider=provider)
         raise NoAnswer(f"defect: {type(defect).__name__}") from None
@@ -71,6 +67,15 @@ async def ask(
         # Unsigned answers are believed for the connection's sake: one that says "error" is none.
         raise NoAnswer(f"http {reply.status}")
     return said, call_of(request, reply)
+
+
+def problem(error: Unreachable | Unanswered | Rejected) -> str:
+    """Why there is no answer, in words of ours: those of a provider may name people."""
+    if isinstance(error, Unanswered):
+        return f"the provider's code {CODE.sub('', error.code)[:CODE_CHARS_MAX]}"
+    if isinstance(error, Rejected):
+        return f"the answer is {error.why}: {error.detail}"
+    return f"no reply: {error}"
 
 
 def call_of(request: SignedRequest, reply: Reply) -> Call:
