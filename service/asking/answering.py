@@ -28,11 +28,13 @@ log = structlog.get_logger(__name__)
 class NoAnswer(Exception):
     """Why there is no answer that can be believed, in words for operators."""
 
-    def __init__(self, why: str, *, unsent: bool = False) -> None:
+    def __init__(self, why: str, *, unsent: bool = False, unmade: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.unsent = unsent
         """The provider is left alone, or crowded: nothing was sent, and it will be before long."""
+        self.unmade = unmade
+        """With what was agreed there is nothing to send."""
 
 
 async def ask(
@@ -50,7 +52,7 @@ async def ask(
     try:
         request = make()
     except ValueError as odd:
-        raise NoAnswer(f"it cannot be asked: {odd}") from None
+        raise NoAnswer(f"it cannot be asked: {odd}", unmade=True) from None
     try:
         reply = await outbound.send(provider, request, repeatable=repeatable)
         said = read(reply.body)
