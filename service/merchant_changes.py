@@ -1,4 +1,4 @@
-"""What operators do with merchants: add, list, rotate keys, disable. Every change is audited.
+"""What operators do with merchants: add, list, change, rotate, disable. Every change is audited.
 
 Nothing is deleted, and no secret ever leaves. The history of a merchant is the audit log.
 """
@@ -15,12 +15,13 @@ from providers.catalog import CATALOG
 from providers.contract import OPTIONAL, Option, Provider
 from service import merchants
 from service.access import audit
-from service.merchants import MERCHANTS_MAX, SECRETS_MAX, WEAK_LIMIT, Keys, NewMerchant
+from service.merchant_settings import OWN_SETTINGS
+from service.merchants import MERCHANTS_MAX, SECRETS_MAX, Keys, NewMerchant
 from service.sealing import Sealer
 
 Action: TypeAlias = Literal[
-    "merchants.add", "merchants.rotate", "merchants.finish", "merchants.credential",
-    "merchants.disable",
+    "merchants.add", "merchants.change", "merchants.rotate", "merchants.finish",
+    "merchants.credential", "merchants.disable",
 ]  # fmt: skip
 
 SECRET_CHARS_MIN: Final = 8
@@ -28,7 +29,8 @@ SECRET_CHARS_MAX: Final = 4_096
 OPTION_INT_MAX: Final = 2**53
 
 HOLD = sa.text("""
-    select id, provider, merchant, book_id, secrets_sealed, secrets_since, created_at
+    select id, provider, merchant, book_id, serves, mode, settings, secrets_sealed, secrets_since,
+           created_at
     from service.merchant
     where provider = :provider and merchant = :merchant and disabled_at is null
     for update
@@ -37,6 +39,12 @@ HOLD = sa.text("""
 SAVE_KEYS = sa.text("""
     update service.merchant
     set secrets_sealed = :sealed, secrets_since = cast(:since as timestamptz[])
+    where id = :id
+""")
+
+CHANGE = sa.text("""
+    update service.merchant
+    set serves = cast(:serves as integer[]), mode = :mode, settings = cast(:settings as jsonb)
     where id = :id
 """)
 
@@ -98,20 +106,25 @@ def needed(provider: Provider) -> frozenset[str]:
 def check_new(new: NewMerchant) -> None:
     """Whether a merchant fits its provider; raises Unfit with the first thing that does not."""
     provider = provider_of(new.provider)
-    if new.mode not in provider.modes:
-        modes = ", ".join(sorted(one or "none" for one in provider.modes))
-        raise Unfit(f"modes of {new.provider} are: {modes}")
-    known = dict(provider.options) | dict.fromkeys(OWN_SETTINGS, "")
-    for name in new.settings:
-        if name not in known:
-            raise Unfit(f"{new.provider} has no option {name}; {_described(provider.options)}")
+    _check_agreed(provider, new.mode, new.settings)
     _check_credentials(provider, set(new.credentials))
     for secret in (*new.secrets, *new.credentials.values()):
         check_secret(secret)
 
 
-OWN_SETTINGS: Final = ("pay_address", "api_address", WEAK_LIMIT)
-"""Settings of a merchant that every provider has."""
+def _check_agreed(provider: Provider, mode: str, settings: Mapping[str, Option]) -> None:
+    if mode not in provider.modes:
+        modes = ", ".join(sorted(one or "none" for one in provider.modes))
+        raise Unfit(f"modes of {provider.name} are: {modes}")
+    for name, value in settings.items():
+        if name in provider.options:
+            continue
+        if name not in OWN_SETTINGS:
+            raise Unfit(f"{provider.name} has no option {name}; {_described(provider.options)}")
+        try:
+            OWN_SETTINGS[name](name, value)
+        except ValueError as slip:
+            raise Unfit(str(slip)) from None
 
 
 def _check_credentials(provider: Provider, given: set[str]) -> None:
@@ -165,11 +178,48 @@ async def add(connection: AsyncConnection, sealer: Sealer, new: NewMerchant, now
     return merchant_id
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said anew of a merchant; an empty setting is taken away, a book is added."""
+
+    mode: str | None = None
+    serves: Sequence[int] = ()
+    settings: Mapping[str, Option] = {}
+
+
+async def change(
+    connection: AsyncConnection, sealer: Sealer, name: Name, told: Change, now: datetime
+) -> None:
+    """Change what was agreed on a merchant, but no key: its name can never be given again.
+
+    Raises Unfit for what a new merchant would be refused for, and where nothing is said.
+    """
+    if told.mode is None and not told.serves and not told.settings:
+        raise Unfit("nothing to change was said")
+    provider = provider_of(name.provider)
+    held = await _hold(connection, sealer, name)
+    settings = {**held.settings, **told.settings}
+    settings = {key: value for key, value in settings.items() if value not in {"", None}}
+    mode = held.mode if told.mode is None else told.mode
+    _check_agreed(provider, mode, settings)
+    serves = sorted({*held.serves, *told.serves})
+    row = {"id": held.id, "serves": serves, "mode": mode}
+    await connection.execute(CHANGE, row | {"settings": msgspec.json.encode(settings).decode()})
+    detail = {
+        "mode": mode,
+        "serves": ",".join(map(str, serves)),
+        "settings": ",".join(sorted(told.settings)),
+    }
+    await _record(connection, "merchants.change", (name, held.book_id), detail, now)
+
+
 class _Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A merchant's keys under lock."""
+    """A merchant with its keys under lock."""
 
     id: int
     book_id: int
+    serves: Sequence[int]
+    mode: str
+    settings: Mapping[str, Option]
     keys: Keys
     since: list[datetime]
 
@@ -181,7 +231,15 @@ async def _hold(connection: AsyncConnection, sealer: Sealer, name: Name) -> _Hel
         raise Unfit(f"there is no live merchant {name}")
     keys = merchants.open_keys(sealer, *name, row.secrets_sealed)
     since = list(row.secrets_since) or [row.created_at for _ in keys.secrets]
-    return _Held(id=row.id, book_id=row.book_id, keys=keys, since=since)
+    return _Held(
+        id=row.id,
+        book_id=row.book_id,
+        serves=tuple(row.serves),
+        mode=row.mode,
+        settings=row.settings,
+        keys=keys,
+        since=since,
+    )
 
 
 async def rotate(

@@ -172,6 +172,9 @@ class Worker:
             except (SQLAlchemyError, LedgerError, OSError, TimeoutError) as error:
                 log.warning("worker failed", task=task.name, exc_info=error)
                 pause_s = max(pause_s, AFTER_FAILURE_S)
+            except Exception:  # a loop that ends is missed by nobody until money is
+                log.exception("worker defect", task=task.name)
+                pause_s = max(pause_s, AFTER_FAILURE_S)
             else:
                 if done:
                     spent_ms = round((time.monotonic() - started) * 1000, 1)

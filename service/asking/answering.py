@@ -28,11 +28,13 @@ log = structlog.get_logger(__name__)
 class NoAnswer(Exception):
     """Why there is no answer that can be believed, in words for operators."""
 
-    def __init__(self, why: str, *, unsent: bool = False) -> None:
+    def __init__(self, why: str, *, unsent: bool = False, unmade: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.unsent = unsent
         """The provider is left alone, or crowded: nothing was sent, and it will be before long."""
+        self.unmade = unmade
+        """With what was agreed there is nothing to send."""
 
 
 async def ask(
@@ -50,20 +52,16 @@ async def ask(
     try:
         request = make()
     except ValueError as odd:
-        raise NoAnswer(f"it cannot be asked: {odd}") from None
+        raise NoAnswer(f"it cannot be asked: {odd}", unmade=True) from None
     try:
         reply = await outbound.send(provider, request, repeatable=repeatable)
         said = read(reply.body)
     except (CircuitOpen, Crowded) as closed:
         raise NoAnswer(str(closed), unsent=True) from None
-    except Unreachable as away:
-        raise NoAnswer(f"no reply: {away}") from None
-    except Unanswered as refusal:
-        raise NoAnswer(
-            f"the provider's code {CODE.sub('', refusal.code)[:CODE_CHARS_MAX]}"
-        ) from None
+    except (Unreachable, Unanswered) as error:
+        raise NoAnswer(problem(error)) from None
     except Rejected as rejected:
-        raise NoAnswer(f"the answer is {rejected.why}: {rejected.detail}{_status(reply)}") from None
+        raise NoAnswer(f"{problem(rejected)}{_status(reply)}") from None
     except Exception as defect:
         log.exception("asking.defect", provider=provider)
         raise NoAnswer(f"defect: {type(defect).__name__}") from None
@@ -71,6 +69,15 @@ async def ask(
         # Unsigned answers are believed for the connection's sake: one that says "error" is none.
         raise NoAnswer(f"http {reply.status}")
     return said, call_of(request, reply)
+
+
+def problem(error: Unreachable | Unanswered | Rejected) -> str:
+    """Why there is no answer, in words of ours: those of a provider may name people."""
+    if isinstance(error, Unanswered):
+        return f"the provider's code {CODE.sub('', error.code)[:CODE_CHARS_MAX]}"
+    if isinstance(error, Rejected):
+        return f"the answer is {error.why}: {error.detail}"
+    return f"no reply: {error}"
 
 
 def call_of(request: SignedRequest, reply: Reply) -> Call:

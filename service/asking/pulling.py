@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.accounts import BUSINESS_ZONE, business_day
 from providers import Call, Claim, Outcome, Pulled, PullsTransactions
 from providers.catalog import CATALOG
-from service.asking import figures
+from service.asking import figures, unread
 from service.asking.answering import NoAnswer, ask, part_of, parts
 from service.asking.questions import LEASE, PROBLEM_CHARS_MAX
 from service.database import transaction
@@ -32,6 +32,8 @@ PULL_EVERY: Final = timedelta(minutes=5)
 """Webhooks come within seconds where they come; this is how late a lost one may be."""
 AFTER_MIDNIGHT: Final = timedelta(minutes=10)
 """One more pull soon after a day in Vietnam has ended, so that it can be closed."""
+UNREAD_AFTER: Final = timedelta(hours=2)
+"""How long a list may stay unread before somebody is told."""
 PAGES_MAX: Final = 50
 """Pages of one merchant in one go; the next one goes on from there."""
 CLAIMS_AT_ONCE: Final = 200
@@ -63,11 +65,15 @@ MOVE: Final = sa.text("""
     returning merchant_id
 """)
 
+# Since when the list is unread: one that never was, since there is the merchant.
 DONE: Final = sa.text("""
-    update service.pull
+    update service.pull as pull
     set next_at = :next_at, leased_until = null, last_problem = :problem, told = :told,
-        pulled_at = case when cast(:problem as text) is null then :now else pulled_at end
-    where book_id = :book_id and merchant_id = :merchant_id
+        pulled_at = case when cast(:problem as text) is null then :now else pull.pulled_at end
+    from service.merchant as merchant
+    where pull.book_id = :book_id and pull.merchant_id = :merchant_id
+      and merchant.id = pull.merchant_id
+    returning coalesce(pull.pulled_at, merchant.created_at)
 """)
 
 OPENED: Final = sa.text("select opened_at from ledger.book where book_id = :book_id")
@@ -140,7 +146,7 @@ class Puller:
         if taken is None:
             return 0  # not due, or another worker reads it
         reading = _Reading(merchant, adapter, since, str(taken.position), bytes(taken.told))
-        problem = None
+        problem, agreed = None, True
         try:
             for _ in range(PAGES_MAX):
                 following = await self._page(reading)
@@ -151,11 +157,18 @@ class Puller:
                 reading.position = following
         except NoAnswer as why:
             problem = why.why[:PROBLEM_CHARS_MAX]
+            # Such as SePay's token: where there is none, there is no list to read.
+            keys = set(CATALOG[merchant.provider].credentials)
+            agreed = not (why.unmade and keys - set(merchant.credentials))
             figures.PULL_PROBLEMS.labels(merchant.provider).inc()
         now = self._clock()
         done = {"now": now, "next_at": next_pull(now), "problem": problem, "told": reading.told}
         async with transaction(self._engine) as connection:
-            await connection.execute(DONE, key | done)
+            read_at = await connection.scalar(DONE, key | done)
+            if problem is None or not agreed:
+                await unread.end(connection, merchant, now)
+            elif read_at is not None and now - read_at >= UNREAD_AFTER:
+                await unread.tell(connection, merchant, problem, read_at, now)
         figures.PULLED.labels(merchant.provider).inc(reading.count)
         log.info("pulled", provider=merchant.provider, told=reading.count, problem=problem)
         return reading.count

@@ -17,6 +17,7 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from providers import Provider
+    from providers.contract import Option
     from service.intake.checking import Finding
     from service.merchant_changes import Listed
     from service.merchants import Merchant
@@ -72,13 +73,7 @@ def add(  # noqa: PLR0913 # one for each option
     from service.access.api_keys import NotGrantable, check_books
 
     try:
-        settings_ = dict(merchant_changes.option_of(text) for text in options)
-        own = {
-            "pay_address": pay_address,
-            "api_address": api_address,
-            merchants.WEAK_LIMIT: weak_limit_vnd,
-        }
-        settings_ |= {name: value for name, value in own.items() if value not in {"", None}}
+        settings_ = _settings(options, pay_address, api_address, weak_limit_vnd)
         adapter = merchant_changes.provider_of(provider)
         new = merchants.NewMerchant(
             provider=provider,
@@ -108,6 +103,53 @@ def add(  # noqa: PLR0913 # one for each option
                 f"{provider} has a merchant {merchant} already, or the name does not fit"
             ) from None
         click.echo(f"{settings.base_url}/callbacks/{provider}/{merchant}")
+
+
+@command.command("change")
+@Named
+@Merchants
+@click.option("--serves", default="", callback=numbers, help="Books that it serves as well.")
+@click.option("--mode", help="How calls prove themselves from now on.")
+@click.option("--option", "options", multiple=True, help="name=value; name= takes it away.")
+@click.option("--pay-address", default="", help="Where citizens pay.")
+@click.option("--api-address", default="", help="Where it is asked.")
+@click.option("--weak-limit-vnd", type=click.IntRange(0), help="As for add.")
+def change(  # one for each option
+    *,
+    provider: str,
+    merchant: str,
+    serves: list[int],
+    mode: str | None,
+    options: tuple[str, ...],
+    pay_address: str,
+    api_address: str,
+    weak_limit_vnd: int | None,
+) -> None:
+    """Say anew what was agreed on a merchant; what is not named stays. Keys: see `rotate`."""
+    from service import merchant_changes
+    from service.access.api_keys import NotGrantable, check_books
+
+    name = merchant_changes.Name(provider, merchant)
+    try:
+        told = merchant_changes.Change(
+            mode=mode,
+            serves=serves,
+            settings=_settings(options, pay_address, api_address, weak_limit_vnd),
+        )
+    except merchant_changes.Unfit as refusal:
+        raise ForPeople(str(refusal)) from None
+
+    async def work(connection: AsyncConnection, sealer: "Sealer") -> None:
+        if serves:
+            await check_books(connection, sorted(serves))
+        await merchant_changes.change(connection, sealer, name, told, datetime.now(UTC))
+
+    with place() as settings:
+        try:
+            _sealed(settings, work)
+        except NotGrantable as refusal:
+            raise ForPeople(str(refusal)) from None
+    click.echo(f"{name}: changed")
 
 
 @command.command("list")
@@ -231,6 +273,21 @@ def _sealed(
         return in_transaction(settings, work)
     except Unfit as refusal:
         raise ForPeople(str(refusal)) from None
+
+
+def _settings(
+    options: tuple[str, ...], pay_address: str, api_address: str, weak_limit_vnd: int | None
+) -> "dict[str, Option]":
+    """All that was said, by the names of settings; raises Unfit."""
+    from service import merchant_changes, merchants
+
+    own = {
+        "pay_address": pay_address,
+        "api_address": api_address,
+        merchants.WEAK_LIMIT: weak_limit_vnd,
+    }
+    found = dict(merchant_changes.option_of(text) for text in options)
+    return found | {name: value for name, value in own.items() if value not in {"", None}}
 
 
 def _further_keys(adapter: "Provider") -> dict[str, str]:

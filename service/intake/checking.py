@@ -13,7 +13,8 @@ from providers import AsksStatus, NamesOrders, PullsTransactions, StatusQuestion
 from providers.acting import Acts, Payment
 from providers.catalog import CATALOG
 from providers.contract import Provider, Rejected, Status, Terms, Unanswered
-from service.merchant_changes import OWN_SETTINGS, needed
+from service.merchant_changes import needed
+from service.merchant_settings import OWN_SETTINGS
 from service.merchants import Merchant
 from service.outbound.sending import Outbound, Unreachable
 from service.references import payment_reference
@@ -118,6 +119,9 @@ async def ask(merchant: Merchant, outbound: Outbound, now: datetime) -> Finding:
     except Rejected as error:
         text = f"what came back is not proven to be its answer: {error}"
     except ValueError as error:
+        if set(CATALOG[merchant.provider].credentials) - set(merchant.credentials):
+            # Such as the token of a list, which one may do without.
+            return Finding(good=None, text=f"the provider is not asked: {error}")
         text = f"no question can be made: {error}"
     return Finding(good=False, text=text)
 

@@ -21,6 +21,8 @@ from service.sealing import Sealer
 from service.settings import WEAK_LIMIT_VND
 
 STALE_AFTER_S: Final = 5.0
+MISSED_AFTER_S: Final = 1.0
+"""As old as what was read may be where it does not hold a name; strangers make it no younger."""
 READ_WITHIN_S: Final = 2.0
 """Callers wait meanwhile; their answers are due within five seconds."""
 ACCOUNTS_MAX: Final = 100_000
@@ -67,6 +69,9 @@ class Directory:
         Raises what the database raises where the tables could not be read even once.
         """
         await self._refresh()
+        if (provider, name) not in self._merchants:
+            # Perhaps just added: its provider gets 404, and nothing keeps what it said.
+            await self._refresh(MISSED_AFTER_S)
         return self._merchants.get((provider, name))
 
     async def by_id(self, merchant_id: int) -> Merchant | None:
@@ -83,11 +88,11 @@ class Directory:
         """Our account of this number; None where no bank, or more than one, has it."""
         return self._accounts.get(number)
 
-    async def _refresh(self) -> None:
-        if self._clock() - self._read_at < STALE_AFTER_S:
+    async def _refresh(self, stale_after_s: float = STALE_AFTER_S) -> None:
+        if self._clock() - self._read_at < stale_after_s:
             return
         async with self._reading:
-            if self._clock() - self._read_at < STALE_AFTER_S:
+            if self._clock() - self._read_at < stale_after_s:
                 return
             try:
                 async with asyncio.timeout(READ_WITHIN_S):

@@ -5,7 +5,7 @@ a million of them is one entry. Money that leaves the bank account is booked in 
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import accounts
 from ledger.entries import Entry, Line
 from ledger.posting import post
+from service.payments import dues, loading, refund_loading, writing
+from service.payments.effects import Effects
+from service.payments.refunding import NotEnough
+from service.payments.state import Due, Movement, World
 
 SPLIT: Final = "fees_split"
 ARRIVED: Final = "remittance_arrived"
@@ -89,6 +93,68 @@ async def remit(
         if share.budget_vnd
     ]
     await _post(connection, book_id, f"remittance:{remittance_id}:paid", REMITTED, lines, when)
+
+
+async def locked_debit(
+    connection: AsyncConnection, book_id: int, movement_id: UUID
+) -> tuple[World, Movement | None]:
+    """Lock the movement that is said to have paid a remittance, before the remittance itself."""
+    await loading.lock(connection, [refund_loading.apart_key(book_id)])
+    driver = await loading.raw(connection)
+    world = World()
+    for movement in await loading.lock_movements(driver, [(book_id, movement_id)]):
+        world.add(movement)
+    return world, next(iter(world.movements), None)
+
+
+async def due_of(connection: AsyncConnection, book_id: int, reference: str) -> Due | None:
+    """What a remittance waits for, locked; None where it waits for nothing."""
+    world = World()
+    await dues.load(await loading.raw(connection), [(book_id, reference)], world)
+    due = world.dues.get((book_id, reference))
+    return due if due is not None and due.status == "waits" else None
+
+
+async def pay_by_debit(
+    connection: AsyncConnection, due: Due, locked: tuple[World, Movement], now: datetime
+) -> None:
+    """People say which unexplained debit paid a remittance: 3332, or 1131, / 1380 of that debit.
+
+    Raises NotEnough unless it is unexplained and of this amount.
+    """
+    world, debit = locked
+    if debit.direction != "out" or debit.unexplained_vnd != due.amount_vnd:
+        raise NotEnough(debit.unexplained_vnd)
+    kind, _, name = debit.origin.partition(":")
+    on = min(seen.happened_on for seen in debit.seen)
+    effects = Effects()
+    effects.entries.append(
+        Entry(
+            book_id=due.book_id,
+            source=f"remittance:{due.id}:debit",
+            kind=REMITTED,
+            happened_at=datetime.combine(on, time(), accounts.BUSINESS_ZONE),
+            value_date=on,
+            lines=tuple(
+                Line(
+                    debit=account,
+                    credit=accounts.OUTGOING_UNEXPLAINED,
+                    amount_vnd=amount_vnd,
+                    movement_id=debit.id,
+                    bank_account_id=int(name) if kind == "account" else None,
+                    budget_subsection=subsection,
+                )
+                for account, subsection, amount_vnd in due.lines
+            ),
+        )
+    )
+    debit.unexplained_vnd = 0
+    debit.remitted_vnd = due.amount_vnd
+    debit.dirty = True
+    due.status = "paid"
+    effects.dues.append((due, debit, on))
+    effects.resolve(debit.book_id, debit.id, "paid a remittance")
+    await writing.write(connection, world, effects, now=now)
 
 
 async def recognise(

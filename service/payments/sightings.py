@@ -25,6 +25,7 @@ SubjectKind: TypeAlias = Literal[
     "payment_request",
     "refund",
     "remittance",
+    "merchant",
 ]
 Token: TypeAlias = tuple[str, str]
 """Kind and value of a code-shaped piece of a memo (`service.token`)."""

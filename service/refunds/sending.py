@@ -18,6 +18,7 @@ from providers import SignedRequest
 from providers.abilities import Refunds
 from providers.contract import Claim, Rejected, Terms, Unanswered
 from service import merchants
+from service.asking.answering import problem
 from service.outbound import CircuitOpen, Crowded, Outbound, Unreachable
 from service.payments import refund_loading, refunding
 from service.payments.refunding import Step
@@ -97,9 +98,9 @@ class Sender:
             if error.unsent:
                 await self._wait(part, "approved", ("unsent", None), asked=True)
             else:
-                await self._wait(part, "unknown", ("no_answer", str(error)), asked=False)
+                await self._wait(part, "unknown", ("no_answer", problem(error)), asked=False)
         except (Rejected, Unanswered) as error:
-            await self._wait(part, "unknown", ("no_answer", str(error)), asked=False)
+            await self._wait(part, "unknown", ("no_answer", problem(error)), asked=False)
         else:
             await self._take(part, claim, asked=False)
 
@@ -115,7 +116,13 @@ class Sender:
             await self._wait(part, _unsure(part), ("unsent", str(error)), asked=False)
             return
         except (Unreachable, Rejected, Unanswered) as error:
-            await self._wait(part, _unsure(part), ("no_answer", str(error)), asked=True)
+            await self._wait(part, _unsure(part), ("no_answer", problem(error)), asked=True)
+            return
+        except Exception as defect:
+            # Such as a question that cannot be made any more: it takes its rungs, too.
+            log.exception("refund.defect", provider=part.provider, refund=str(part.refund_id))
+            why = f"defect: {type(defect).__name__}"
+            await self._wait(part, _unsure(part), ("no_answer", why), asked=True)
             return
         if claim is None or await self._is_older(part, claim):
             await self._unheard(part)
@@ -132,7 +139,7 @@ class Sender:
         """
         reply = await self._outbound.send(part.provider, request)
         if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
-            raise Unanswered(f"http {reply.status}", "no answer")
+            raise Unreachable(f"http {reply.status}")
         return reply.body
 
     async def _is_older(self, part: Claimed, claim: Claim) -> bool:

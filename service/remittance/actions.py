@@ -20,6 +20,7 @@ from service.decisions.errors import AlreadyProposed
 from service.errors import NotFound
 from service.payments import loading, refund_loading, remitting
 from service.payments.remitting import Shares, When
+from service.payments.state import Due, Movement, World
 from service.references import payment_reference
 from service.remittance import calendar, queries, splitting
 from service.remittance.errors import NothingToRemit, PeriodOpen, RemittanceState
@@ -34,7 +35,7 @@ RECORD: Final = "remittance_record"
 BOOK_CODE = sa.text("select code from ledger.book where book_id = :book_id")
 
 FIND = sa.text("""
-    select book_id, status, rule, way, until, swept_vnd from service.remittance
+    select book_id, status, rule, way, until, swept_vnd, reference from service.remittance
     where book_id = any(cast(:books as integer[])) and id = :id
 """)
 LOCK = sa.text("""
@@ -86,6 +87,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     rule: calendar.Rule
     until: date
     swept_vnd: int
+    reference: str
 
 
 async def propose(
@@ -139,17 +141,41 @@ async def decide(
 
     Raises NotFound, NothingProposed, SamePerson, RemittanceState.
     """
+    book_id = await _book_of(connection, desk, remittance_id)
+    pending = await decisions.live(connection, book_id, remittance_id, locked=False)
+    debit = await _named_debit(connection, book_id, pending.detail.get("movement_id"))
     found = await _locked(connection, desk, remittance_id)
     decision = await decisions.live(connection, found.book_id, remittance_id)
     status = await decisions.vote(connection, desk.caller, decision, verdict, reason, desk.now)
     if decision.kind == RECORD:
-        if status == "approved":
+        if status == "approved" and decision.detail["what"] == "debit":
+            if decision.id != pending.id:
+                raise RemittanceState("something else is proposed meanwhile")
+            await _paid_by_debit(connection, desk, found, debit)
+        elif status == "approved":
             await _record(connection, desk, found, decision)
     elif status == "rejected":
         await _move(connection, desk, found, "rejected")
     elif status == "approved":
         await _approve(connection, desk, found)
     return await _shown(connection, desk, remittance_id, 200)
+
+
+async def _book_of(connection: AsyncConnection, desk: Desk, remittance_id: UUID) -> int:
+    wanted = {"books": desk.caller.book_list, "id": remittance_id}
+    row = (await connection.execute(FIND, wanted)).one_or_none()
+    if row is None:
+        raise NotFound
+    return int(row.book_id)
+
+
+async def _named_debit(
+    connection: AsyncConnection, book_id: int, named: object
+) -> tuple[World, Movement | None]:
+    """The debit that a proposal names, locked before the remittance as everybody does."""
+    if named is None:
+        return World(), None
+    return await remitting.locked_debit(connection, book_id, UUID(str(named)))
 
 
 async def _locked(connection: AsyncConnection, desk: Desk, remittance_id: UUID) -> Found:
@@ -169,6 +195,7 @@ async def _locked(connection: AsyncConnection, desk: Desk, remittance_id: UUID) 
         rule=row.rule,
         until=row.until,
         swept_vnd=row.swept_vnd,
+        reference=row.reference,
     )
 
 
@@ -197,9 +224,17 @@ async def _approve(connection: AsyncConnection, desk: Desk, found: Found) -> Non
 async def propose_record(
     connection: AsyncConnection, desk: Desk, remittance_id: UUID, new: NewRecord
 ) -> Done:
-    """Say what happened at the Treasury; another person confirms it. Raises RemittanceState."""
+    """Say what happened to it; another person confirms it. Raises RemittanceState."""
+    book_id = await _book_of(connection, desk, remittance_id)
+    debit = await _named_debit(connection, book_id, new.movement_id)
     found = await _locked(connection, desk, remittance_id)
     _check(found, new.what)
+    if (new.what == "debit") != (new.movement_id is not None):
+        raise RemittanceState("name the bank debit that paid it, and only then")
+    if new.what == "debit":
+        await _fitting(connection, found, debit)
+    elif new.on is None:
+        raise RemittanceState("say on which day")
     if new.what == "payment" and new.slip_no is None:
         raise RemittanceState("a payment has the number of its slip")
     proposal = Proposal(
@@ -207,7 +242,12 @@ async def propose_record(
         kind=RECORD,
         subject_id=found.id,
         amount_vnd=max(found.swept_vnd, 1),
-        detail={"what": new.what, "on": new.on.isoformat(), "slip_no": new.slip_no},
+        detail={
+            "what": new.what,
+            "on": None if new.on is None else new.on.isoformat(),
+            "slip_no": new.slip_no,
+            "movement_id": None if new.movement_id is None else str(new.movement_id),
+        },
     )
     await decisions.propose(connection, desk.caller, proposal, desk.now)
     return await _shown(connection, desk, remittance_id, 200)
@@ -215,12 +255,39 @@ async def propose_record(
 
 def _check(found: Found, what: str) -> None:
     """What may follow what: swept, arrived, paid; a slip of money sent directly at any time."""
-    if found.way == "direct":
+    if what == "debit":
+        fits = found.status == "approved"
+    elif found.way == "direct":
         fits = what == "payment" and found.status in {"approved", "remitted"}
     else:
         fits = found.status == {"arrival": "swept", "payment": "arrived"}[what]
     if not fits:
         raise RemittanceState(f"it is {found.status}")
+
+
+async def _fitting(
+    connection: AsyncConnection, found: Found, debit: tuple[World, Movement | None]
+) -> tuple[Due, tuple[World, Movement]]:
+    """What is due and the debit that is to have paid it; raises RemittanceState."""
+    world, movement = debit
+    due = await remitting.due_of(connection, found.book_id, found.reference)
+    if due is None:
+        raise RemittanceState("nothing of it is waited for")
+    if movement is None or movement.direction != "out":
+        raise RemittanceState("there is no such debit in this book")
+    if movement.unexplained_vnd != due.amount_vnd:
+        raise RemittanceState(
+            f"{movement.unexplained_vnd} of the debit is unexplained, {due.amount_vnd} is due"
+        )
+    return due, (world, movement)
+
+
+async def _paid_by_debit(
+    connection: AsyncConnection, desk: Desk, found: Found, debit: tuple[World, Movement | None]
+) -> None:
+    _check(found, "debit")
+    due, locked = await _fitting(connection, found, debit)
+    await remitting.pay_by_debit(connection, due, locked, desk.now)
 
 
 async def _record(

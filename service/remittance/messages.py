@@ -33,14 +33,17 @@ class NewRemittance(Call, frozen=True, kw_only=True):
 
 
 class NewRecord(Call, frozen=True, kw_only=True):
-    """What happened at the Treasury, for another person to confirm.
+    """What happened to a remittance, for another person to confirm.
 
-    `arrival`: swept money is on the pending account. `payment`: the slip's number and day.
+    `arrival`: swept money is on the pending account, and on which day. `payment`: the slip's number
+    and day. `debit`: which unexplained bank debit (`movement_id`) paid it, where its text did not
+    bear the reference.
     """
 
-    what: Literal["arrival", "payment"]
-    on: date
+    what: Literal["arrival", "payment", "debit"]
+    on: date | None = None
     slip_no: SlipNo | None = None
+    movement_id: UUID | None = None
 
 
 class NewRecognition(Call, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "CONTESTED": ("Có thông tin trái với kết quả đã ghép", "Later input contests the match"),
         "DUPLICATE_PAYMENT": ("Nộp trùng", "Paid twice"),
         "DUPLICATE_SETTLEMENT": ("Đối soát trùng một giao dịch", "Settled twice"),
+        "FEED_NOT_READ": ("Chưa đọc được danh sách giao dịch", "A feed's list stays unread"),
         "FEE_MISMATCH": ("Phí không đúng hợp đồng", "The fee is not the contract's"),
         "HELD_BY_PROVIDER": ("Đơn vị thanh toán đang giữ tiền", "Held by the provider"),
         "NO_ANSWER": ("Đơn vị thanh toán chưa cho biết kết quả", "The provider did not tell"),

@@ -105,6 +105,93 @@ def test_a_merchant_from_its_first_day_to_its_last(run: Run, fresh_database: Dat
     ]  # fmt: skip
 
 
+async def settings_kept(database: Database) -> tuple[dict[str, object], list[int], str]:
+    """The terminal's settings, the books it serves, and its mode."""
+    engine = create_engine(database.app_url)
+    async with engine.connect() as connection:
+        found = await merchants.find(connection, Sealer(MASTER_KEY), "vnpay", "HUE00009")
+    await engine.dispose()
+    assert found is not None
+    return dict(found.settings), sorted(found.serves), found.mode
+
+
+def test_what_settlements_need_of_a_merchant_can_be_said(
+    run: Run, fresh_database: Database
+) -> None:
+    """The settings that the page about settlement files names are taken, and are no fault."""
+    told = [
+        "settlement_mapping=vnpay",
+        "settlement_due_days=2",
+        "settlement_grace_days=3",
+        "payout_words=QUYET TOAN",
+    ]
+    options = [word for one in told for word in ("--option", one)]
+    run("merchants", "add", *TERMINAL, "--book", "1", *options, secret=OLD)
+    kept, _, _ = asyncio.run(settings_kept(fresh_database))
+    assert kept == {
+        "settlement_mapping": "vnpay",
+        "settlement_due_days": 2,
+        "settlement_grace_days": 3,
+        "payout_words": "QUYET TOAN",
+    }
+    assert "BAD" not in run("merchants", "check", *TERMINAL, "--no-network").output
+
+
+def test_a_slip_in_a_merchants_settings_is_mended(run: Run, fresh_database: Database) -> None:
+    """Its name is taken for good, so what was said of it can be said anew; secrets stay."""
+    address = ("--api-address", "https://one.example/api")
+    run("merchants", "add", *TERMINAL, "--book", "1", *address, secret=OLD)
+    run("merchants", "change", *TERMINAL, "--api-address", "https://two.example/api",
+        "--weak-limit-vnd", "7", "--option", "settlement_due_days=2")  # fmt: skip
+    kept = {"api_address": "https://two.example/api", "weak_limit_vnd": 7, "settlement_due_days": 2}
+    assert asyncio.run(settings_kept(fresh_database)) == (kept, [1], "")
+    run("merchants", "change", *TERMINAL, "--option", "settlement_due_days=", "--option",
+        "weak_limit_vnd=")  # fmt: skip
+    kept = {"api_address": "https://two.example/api"}
+    assert asyncio.run(settings_kept(fresh_database)) == (kept, [1], "")
+    assert asyncio.run(secrets_of(fresh_database)) == [OLD]
+    told = asyncio.run(audited(fresh_database))
+    assert [action for _, action, _ in told] == [
+        "merchants.add", "merchants.change", "merchants.change",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--api-address", "two.example"), "no address"),
+        (("--option", "x=1"), "has no option x"),
+        (("--option", "settlement_mapping=mine"), "no mapping of this name"),
+        (("--option", "settlement_due_days=soon"), "days"),
+        (("--option", "weak_limit_vnd=-5"), "weak_limit_vnd"),
+        (("--mode", "hmac"), "modes of vnpay are: none"),
+        (("--serves", "7"), "no such book: 7"),
+        ((), "nothing to change"),
+    ],
+)
+def test_what_does_not_fit_a_merchant_changes_nothing(
+    run: Run, fresh_database: Database, words: tuple[str, ...], says: str
+) -> None:
+    """A change is held against the provider as a new merchant is."""
+    run("merchants", "add", *TERMINAL, "--book", "1", secret=OLD)
+    refused = run("merchants", "change", *TERMINAL, *words, status=1)
+    assert says in refused.output
+    assert asyncio.run(settings_kept(fresh_database)) == ({}, [1], "")
+
+
+def test_a_list_that_nobody_agreed_on_is_no_fault(run: Run) -> None:
+    """SePay's token is optional: without it a sound merchant passes its check."""
+    feed = ("--provider", "sepay", "--merchant", "SOTUPHAP")
+    os.environ["DOISOAT_MERCHANT_API_TOKEN"] = ""
+    try:
+        run("merchants", "add", *feed, "--mode", "hmac", "--book", "1", secret=OLD)
+    finally:
+        del os.environ["DOISOAT_MERCHANT_API_TOKEN"]
+    told = run("merchants", "check", *feed).output
+    assert "BAD" not in told
+    assert "api_token" in told
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -1,5 +1,6 @@
 """The loop beside the calls: days turn, books are summed, old answers go."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -10,10 +11,10 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.accounts import business_day
-from service.sealing import Sealer
+from service.sealing import SealBroken, Sealer
 from service.settings import Settings
 from service.web import idempotency
-from service.worker import Worker, errands
+from service.worker import Task, Worker, errands
 from tests.service.conftest import MASTER_KEY, Province
 from tests.service.notices import recorded
 
@@ -94,3 +95,22 @@ async def test_each_provider_has_a_loop_of_its_own(
     assert {"ask vnpay", "pull sepay", "hear late"} <= every
     assert names(ask_providers=False) == {name for name in every if name.startswith("pull")}
     assert names(ask_providers=False, pull_feeds=False) == set()
+
+
+async def test_a_loop_outlives_whatever_one_turn_meets(engine: AsyncEngine) -> None:
+    """An error that nobody thought of is no end: the next turn comes, and the close finds it."""
+    turns: list[int] = []
+    again = asyncio.Event()
+
+    async def turn() -> int:
+        turns.append(1)
+        if len(turns) > 1:
+            again.set()
+        raise SealBroken
+
+    odd = Task(name="odd", every_s=0.01, do=turn)
+    loop = Worker(engine, Sealer(MASTER_KEY), errands=[odd])
+    loop.start()
+    await asyncio.wait_for(again.wait(), 20)
+    await loop.close()
+    await loop.wait()

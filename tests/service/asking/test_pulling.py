@@ -14,12 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from providers import Answer, PullsTransactions
 from providers.acting import Acts, Payment
 from providers.catalog import CATALOG
-from service.asking.pulling import PULL_EVERY, Puller
+from service.asking.pulling import PULL_EVERY, UNREAD_AFTER, Puller
 from service.asking.questions import LEASE
+from service.database import transaction
 from service.dev.provider.actor import NewPayment
+from service.merchants import Keys, seal_keys
 from service.proof import prove
-from tests.service.asking.making import World, world_of
-from tests.service.conftest import ACCOUNTS
+from service.sealing import Sealer
+from tests.service.asking.making import SECRET, World, world_of
+from tests.service.conftest import ACCOUNTS, MASTER_KEY
 from tests.service.notices import recorded
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +34,11 @@ PULLABLE = [
 ]
 EACH = pytest.mark.parametrize("provider", PULLABLE)
 PULLS = sa.text("select position, last_problem, next_at from service.pull")
+LIVE = sa.text("select reason, owner from service.unmatched where status <> 'resolved'")
+WITHOUT_TOKEN = sa.text("""
+    update service.merchant set secrets_sealed = :sealed
+    where provider = 'sepay' and merchant = :name
+""")
 OWN = ACCOUNTS[0][2]
 
 
@@ -145,6 +153,50 @@ async def test_a_feed_that_is_away_goes_on_where_it_was(world: World, provider: 
     peer.handler = well
     assert await pull(world, provider) == 1
     assert await paid_vnd(world, notice) == 50_000
+
+
+@EACH
+async def test_a_feed_that_stays_unread_becomes_a_case(world: World, provider: str) -> None:
+    """Nobody looks at figures: whoever is to look after it hears of it, until it is read again."""
+
+    async def live() -> list[tuple[str, str]]:
+        async with world.engine.connect() as connection:
+            rows = await connection.execute(LIVE)
+            return [(row.reason, row.owner) for row in rows]
+
+    assert await pull(world, provider) == 0
+    peer = world.peers[provider]
+    well = peer.handler
+    body = b'{"status":200,"error":0,"transactions":[7],"data":{"records":[7]}}'
+    peer.handler = lambda _: Answer(status=200, media_type="application/json", body=body)
+    await pull(world, provider)
+    assert await live() == []
+    world.clock.now += UNREAD_AFTER
+    await pull(world, provider)
+    await pull(world, provider)
+    assert await live() == [("FEED_NOT_READ", "admin")]
+    peer.handler = well
+    await pull(world, provider)
+    assert await live() == []
+    assert [finding async for finding in prove(world.engine)] == []
+
+
+async def test_a_list_that_was_never_agreed_on_is_no_case(
+    app: Litestar, engine: AsyncEngine, client: httpx2.AsyncClient
+) -> None:
+    """SePay's token is optional: where there is none, the statement is the second window."""
+    async with world_of(app, engine, client, ["sepay"]) as world:
+        async with transaction(engine) as connection:
+            sealer = Sealer(MASTER_KEY)
+            keys = Keys(secrets=[SECRET])
+            name = world.actors["sepay"].terms.merchant
+            row = {"sealed": seal_keys(sealer, "sepay", name, keys), "name": name}
+            await connection.execute(WITHOUT_TOKEN, row)
+        world.app.state.intake.directory._read_at = -1e9
+        world.clock.now += UNREAD_AFTER
+        assert await pull(world, "sepay") == 0
+        async with engine.connect() as connection:
+            assert (await connection.execute(LIVE)).all() == []
 
 
 @EACH

@@ -18,7 +18,9 @@ from providers import Call
 from providers.acting import Order as ShopOrder
 from providers.acting import Payment, Shop
 from providers.contract import Terms
+from providers.signing import hmac_sha512
 from providers.vnpay import ADAPTER
+from providers.vnpay_api import ANSWER_FIELDS
 from service import merchants
 from service.access.principals import Principal, Role, scopes_of
 from service.database import transaction
@@ -108,6 +110,8 @@ class Provider:
         self.faults: list[Fault] = []
         self.question_faults: list[Fault] = []
         self.front_faults: list[int] = []
+        self.refusal: tuple[str, str] | None = None
+        """A signed error to everything that is asked: its code and its words."""
         self.orders: list[bytes] = []
         self.on_its_way: Call | None = None
         self.questions = 0
@@ -141,8 +145,23 @@ class Provider:
         return {"lost": None, "forged": forged}.get(str(fault), (status, body))
 
     def _served(self, call: Call) -> tuple[int, bytes]:
+        if self.refusal is not None:
+            return 200, self._refused(call)
         told = ADAPTER.serve_as_provider(call, self.shop, self.terms, self.now)
         return self.front_faults.pop(0) if self.front_faults else told.status, told.body
+
+    def _refused(self, call: Call) -> bytes:
+        code, message = self.refusal or ("", "")
+        command = "refund" if b'"refund"' in call.body else "querydr"
+        fields = {
+            "vnp_Command": command,
+            "vnp_ResponseCode": code,
+            "vnp_Message": message,
+            "vnp_TmnCode": TERMINAL,
+        }
+        text = "|".join(fields.get(name, "") for name in ANSWER_FIELDS[command]).encode()
+        digest = hmac_sha512(self.terms.secrets[0], text)
+        return msgspec.json.encode({**fields, "vnp_SecureHash": digest})
 
     def pay(self, order_code: str, amount_vnd: int, *numbers: str) -> None:
         """Citizens pay an order, once for each number."""

@@ -129,6 +129,32 @@ async def test_an_order_that_is_still_on_its_way_is_not_sent_again(place: Place)
     await ended(place, refund)
 
 
+async def test_a_question_that_cannot_be_made_ends_with_people(place: Place) -> None:
+    """Whatever keeps a refund from being asked about, it takes its rungs and becomes a case."""
+    place.provider.faults = ["lost"]
+    refund = await place.approved()
+    await place.office.work()
+    async with transaction(place.office.engine) as connection:
+        await connection.execute(sa.text("update service.refund_part set order_code = 'no key'"))
+    await place.office.work(ladder.DAILY_UNTIL + 1, step=timedelta(days=1))
+    assert (await place.office.found(refund.id)).status == "unknown"
+    reasons = "select array_agg(reason) from service.unmatched where status <> 'resolved'"
+    assert "REFUND_UNANSWERED" in str(await place.office.value(reasons))
+    assert len(place.provider.orders) == 1
+
+
+async def test_what_a_provider_writes_of_a_refund_is_not_kept_in_clear(place: Place) -> None:
+    """Steps are facts without personal data: an error is told by its code, not by its words."""
+    provider = place.provider
+    refund = await place.approved()
+    provider.refusal = ("99", "Khong hoan duoc cho NGUYEN VAN A, tai khoan 0123456789")
+    await place.office.work(2, step=LATER)
+    steps = await place.office.value("select string_agg(detail, ' ') from service.refund_step")
+    assert "99" in str(steps)
+    assert "NGUYEN" not in str(steps)
+    assert (await place.office.found(refund.id)).status == "unknown"
+
+
 async def test_an_error_of_the_front_is_no_refusal(place: Place) -> None:
     """Not every provider signs what it says: a refusal under HTTP 502 is asked about."""
     place.provider.front_faults = [502]

@@ -16,7 +16,7 @@ from service.refunds.errors import RefundExceeds
 from service.refunds.messages import NewOutcome, NewRefund
 from service.remittance import actions
 from service.remittance.errors import NothingToRemit, PeriodOpen, RemittanceState
-from service.remittance.messages import NewRecord, NewRemittance
+from service.remittance.messages import NewRecord, NewRemittance, Way
 from tests.makers import transfer
 from tests.service.refunds.making import Office
 from tests.service.remittance.making import MONTHLY, UNTIL, Treasurer
@@ -95,6 +95,36 @@ async def test_a_month_goes_over_the_pending_account(treasurer: Treasurer) -> No
         ("remittance_paid", "3332", "1122", 15_000),
     ]
     assert await office.proven() == []
+
+
+@pytest.mark.parametrize("way", ["direct", "treasury"])
+async def test_people_name_the_debit_that_bears_no_reference(
+    treasurer: Treasurer, way: Way
+) -> None:
+    """A bank that cuts the text leaves 1380 and the remittance open: two people join them."""
+    office = treasurer.office
+    await office.paid(await office.owed(1, 100_000))
+    remittance = await treasurer.approved(NewRemittance(rule="monthly", way=way))
+    for amount_vnd in (15_000, 14_999):
+        await office.book(transfer(office.account, amount_vnd, view="statement", direction="out"))
+    named = "select id from service.movement where direction = 'out' and amount_vnd = :vnd"
+    right = UUID(str(await office.value(named, vnd=15_000)))
+    wrong = UUID(str(await office.value(named, vnd=14_999)))
+    with pytest.raises(RemittanceState, match="14999"):
+        await treasurer.record(remittance.id, NewRecord(what="debit", movement_id=wrong))
+    with pytest.raises(RemittanceState, match="debit"):
+        await treasurer.record(remittance.id, NewRecord(what="debit"))
+    with pytest.raises(RemittanceState, match=r"day|approved"):
+        await treasurer.record(remittance.id, NewRecord(what="payment", slip_no="C1"))
+    done = await treasurer.record(remittance.id, NewRecord(what="debit", movement_id=right))
+    assert done.status == ("remitted" if way == "direct" else "swept")
+    debit = "3332" if way == "direct" else "1131"
+    assert (await office.lines())[-1] == ("remittance_paid", debit, "1380", 15_000)
+    live = "select array_agg(amount_vnd) from service.unmatched where status <> 'resolved'"
+    assert await office.value(live) == [14_999]
+    assert await office.proven() == []
+    with pytest.raises(RemittanceState):
+        await treasurer.record(remittance.id, NewRecord(what="debit", movement_id=right))
 
 
 async def test_what_was_split_once_is_never_split_again(treasurer: Treasurer) -> None:
