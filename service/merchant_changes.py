@@ -304,11 +304,17 @@ async def rotate_credential(
     await _record(connection, "merchants.credential", (name, held.book_id), detail, now)
 
 
-async def disable(connection: AsyncConnection, sealer: Sealer, name: Name, now: datetime) -> None:
-    """End a merchant: its calls are answered 404 within seconds. Nothing is deleted."""
+async def disable(
+    connection: AsyncConnection, sealer: Sealer, name: Name, now: datetime
+) -> tuple[int, int]:
+    """End a merchant: its calls are answered 404 within seconds. Nothing is deleted.
+
+    Its book and its id.
+    """
     held = await _hold(connection, sealer, name)
     await connection.execute(DISABLE, {"id": held.id, "now": now})
     await _record(connection, "merchants.disable", (name, held.book_id), {}, now)
+    return held.book_id, held.id
 
 
 async def everything(connection: AsyncConnection, sealer: Sealer) -> list[Listed]:

@@ -166,7 +166,7 @@ class Puller:
         async with transaction(self._engine) as connection:
             read_at = await connection.scalar(DONE, key | done)
             if problem is None or not agreed:
-                await unread.end(connection, merchant, now)
+                await unread.end(connection, merchant.book_id, merchant.id, "read again", now)
             elif read_at is not None and now - read_at >= UNREAD_AFTER:
                 await unread.tell(connection, merchant, problem, read_at, now)
         figures.PULLED.labels(merchant.provider).inc(reading.count)

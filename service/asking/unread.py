@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.merchants import Merchant
-from service.payments.cases import open_cases, resolve_cases
+from service.payments.cases import end_cases, open_cases
 from service.payments.sightings import Case, FieldVerdict
 
 REASON: Final = "FEED_NOT_READ"
@@ -17,9 +17,9 @@ DUE_AFTER: Final = timedelta(days=1)
 NAMESPACE: Final = UUID("6f1c2a60-3c0e-5b5a-9d2e-6665656473aa")
 
 
-def subject_of(merchant: Merchant) -> UUID:
+def subject_of(merchant_id: int) -> UUID:
     """What the case is about: the same for a merchant, day after day."""
-    return uuid5(NAMESPACE, str(merchant.id))
+    return uuid5(NAMESPACE, str(merchant_id))
 
 
 async def tell(
@@ -29,7 +29,7 @@ async def tell(
     case = Case(
         book_id=merchant.book_id,
         subject_kind="merchant",
-        subject_id=subject_of(merchant),
+        subject_id=subject_of(merchant.id),
         side="bank",
         reason=REASON,
         provider=merchant.provider,
@@ -43,7 +43,8 @@ async def tell(
     await open_cases(connection, [case], now)
 
 
-async def end(connection: AsyncConnection, merchant: Merchant, now: datetime) -> None:
+async def end(
+    connection: AsyncConnection, book_id: int, merchant_id: int, how: str, now: datetime
+) -> None:
     """The list was read, or there is none to read any more."""
-    subject = (merchant.book_id, subject_of(merchant), "read again")
-    await resolve_cases(connection, [subject], now)
+    await end_cases(connection, [(book_id, subject_of(merchant_id), REASON, how)], now)

@@ -204,11 +204,14 @@ def rotate(*, provider: str, merchant: str, step: str | None, credential: str | 
 def disable(*, provider: str, merchant: str) -> None:
     """End a merchant: its calls are answered 404 within seconds. Nothing is deleted."""
     from service import merchant_changes
+    from service.asking import unread
 
     name = merchant_changes.Name(provider, merchant)
 
     async def work(connection: AsyncConnection, sealer: "Sealer") -> None:
-        await merchant_changes.disable(connection, sealer, name, datetime.now(UTC))
+        now = datetime.now(UTC)
+        book_id, merchant_id = await merchant_changes.disable(connection, sealer, name, now)
+        await unread.end(connection, book_id, merchant_id, "the merchant is disabled", now)
 
     with place() as settings:
         _sealed(settings, work)

@@ -23,7 +23,7 @@ from service.dev import mishaps
 from service.dev.bank import Bank, BankMovement
 from service.dev.channels import GATEWAYS, served_books
 from service.dev.client import Client
-from service.dev.demo_file import DemoFile, DemoMerchant
+from service.dev.demo_file import DemoFile, DemoMerchant, DemoProblem
 from service.dev.dossiers import Dossier
 from service.dev.provider.actor import acting
 from service.dev.provider.serving import Running
@@ -283,7 +283,13 @@ def _order(running: Running, request: Request, now: datetime) -> Order | None:
     actor = running.actor
     if request.redirect_url and isinstance(actor.adapter, ReadsOwnLinks):
         query = urlsplit(request.redirect_url).query
-        return actor.order_of_link(Call(method="GET", path="/", raw_query=query.encode()))
+        try:
+            return actor.order_of_link(Call(method="GET", path="/", raw_query=query.encode()))
+        except ValueError as odd:
+            raise DemoProblem(
+                f"The demo's {request.provider} does not take its checkout link: {odd}."
+                " It signs with the secrets of demo.json, and no others."
+            ) from None
     code = request.reference
     if isinstance(actor.adapter, NamesOrders):
         code = actor.adapter.order_code(request.reference, request.numeric_reference, now)

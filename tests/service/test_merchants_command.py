@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.accounts import Book, open_book
 from providers import Secret
 from service import merchants
+from service.asking import unread
 from service.cli import main
 from service.database import create_engine, transaction
 from service.intake import checking
@@ -27,6 +30,7 @@ from tests.service.conftest import MASTER_KEY, settings_of
 OLD, NEW, LAST = "the-first-secret", "the-second-secret", "the-third-secret"
 TERMINAL = ("--provider", "vnpay", "--merchant", "HUE00009")
 Run = Callable[..., Result]
+LIVE = sa.text("select count(*) from service.unmatched where status <> 'resolved'")
 
 
 @pytest.fixture
@@ -105,6 +109,33 @@ def test_a_merchant_from_its_first_day_to_its_last(run: Run, fresh_database: Dat
     ]  # fmt: skip
 
 
+def test_a_disabled_merchant_has_no_list_that_is_unread(
+    run: Run, fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The case FEED_NOT_READ ends with the merchant: nobody reads its list any more."""
+    feed = ("--provider", "sepay", "--merchant", "FEED9")
+
+    async def live(work: Callable[[AsyncConnection], Awaitable[None]] | None = None) -> int:
+        engine = create_engine(fresh_database.app_url)
+        async with transaction(engine) as connection:
+            if work is not None:
+                await work(connection)
+            count: int | None = await connection.scalar(LIVE)
+        await engine.dispose()
+        return count or 0
+
+    async def stays_unread(connection: AsyncConnection) -> None:
+        found = await merchants.find(connection, Sealer(MASTER_KEY), "sepay", "FEED9")
+        assert found is not None
+        await unread.tell(connection, found, "the token has run out", NOW, NOW)
+
+    monkeypatch.setenv("DOISOAT_MERCHANT_API_TOKEN", "")
+    run("merchants", "add", *feed, "--book", "1", "--mode", "apikey", secret=OLD)
+    assert asyncio.run(live(stays_unread)) == 1
+    run("merchants", "disable", *feed)
+    assert asyncio.run(live()) == 0
+
+
 async def settings_kept(database: Database) -> tuple[dict[str, object], list[int], str]:
     """The terminal's settings, the books it serves, and its mode."""
     engine = create_engine(database.app_url)
@@ -179,14 +210,13 @@ def test_what_does_not_fit_a_merchant_changes_nothing(
     assert asyncio.run(settings_kept(fresh_database)) == ({}, [1], "")
 
 
-def test_a_list_that_nobody_agreed_on_is_no_fault(run: Run) -> None:
+def test_a_list_that_nobody_agreed_on_is_no_fault(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SePay's token is optional: without it a sound merchant passes its check."""
     feed = ("--provider", "sepay", "--merchant", "SOTUPHAP")
-    os.environ["DOISOAT_MERCHANT_API_TOKEN"] = ""
-    try:
-        run("merchants", "add", *feed, "--mode", "hmac", "--book", "1", secret=OLD)
-    finally:
-        del os.environ["DOISOAT_MERCHANT_API_TOKEN"]
+    monkeypatch.setenv("DOISOAT_MERCHANT_API_TOKEN", "")
+    run("merchants", "add", *feed, "--mode", "hmac", "--book", "1", secret=OLD)
     told = run("merchants", "check", *feed).output
     assert "BAD" not in told
     assert "api_token" in told
