@@ -199,6 +199,11 @@ def vectors(provider: str, *kinds: str) -> list[Vector]:
     ]
 
 
+def recording(provider: str, name: str) -> Vector:
+    """The recorded request of that name."""
+    return next(one for one in vectors(provider) if one.name == name)
+
+
 def unread() -> dict[str, set[str]]:
     """By provider, what its recordings state and no field here reads."""
     found: dict[str, set[str]] = {}

@@ -35,7 +35,7 @@ from providers.dvcqg import ADAPTER
 from providers.dvcqg_reading import Receipt
 from providers.untrusted import compact_time
 from tests.providers.making import NOW
-from tests.providers.recorded import Vector, vectors
+from tests.providers.recorded import Vector, recording, vectors
 
 VECTORS = vectors("dvcqg")
 SECRET = Secret("hue-test-dvcqg-secret")
@@ -169,7 +169,7 @@ def test_a_recorded_call_says_more_than_its_verdict(vector: Vector) -> None:
 
 def test_the_recorded_request_is_made_again() -> None:
     """INIT of the recorded order carries the recorded check code over the recorded values."""
-    (vector,) = (one for one in VECTORS if one.name == "init_request")
+    vector = recording("dvcqg", "init_request")
     recorded = json.loads(vector.body or "")
     ordered_at = compact_time(recorded["ThoiGianGD"])
     assert ordered_at is not None
@@ -192,7 +192,7 @@ def test_the_recorded_request_is_made_again() -> None:
 @pytest.mark.parametrize("name", ["query_response_paid", "query_response_failed"])
 def test_a_recorded_answer_gets_its_verdict(name: str) -> None:
     """An unsigned answer to our question, over TLS, says what was recorded."""
-    (vector,) = (one for one in VECTORS if one.name == name)
+    vector = recording("dvcqg", name)
     expect = vector.expect
     question = msgspec.structs.replace(QUESTION, order_code=expect.order_id, amount_vnd=50_000)
     for terms in (TERMS, Terms(merchant="H57", secrets=())):
@@ -447,7 +447,7 @@ def test_codes_mean_what_is_configured() -> None:
 def test_another_formula_or_literal_is_an_option() -> None:
     """HMAC, the literal of the callback and the fields of its check code can be configured."""
     assert read(signed(LoaiBanTin="PAYMENT"), with_options(confirm_types="CONFIRM,PAYMENT"))
-    (vector,) = (one for one in VECTORS if one.name == "confirm_hmac_instead_of_plain_sha256")
+    vector = recording("dvcqg", "confirm_hmac_instead_of_plain_sha256")
     assert ADAPTER.read(vector.call, with_options(formula="hmac_sha256"), NOW)
     assert refusal(signed(), with_options(formula="hmac_sha256")).why == "forged"
     fewer = tuple(name for name in CONFIRM if name != "MaNganHang")

@@ -34,7 +34,7 @@ from providers.json_texts import javascript_number
 from providers.payos import ADAPTER, BODY_BYTES_MAX
 from providers.payos_data import sign
 from providers.untrusted import json_object
-from tests.providers.recorded import Vector, vectors
+from tests.providers.recorded import Vector, recording, vectors
 from tests.providers.transfers import (
     AMOUNTS,
     EACH_ANSWER,
@@ -703,7 +703,7 @@ def test_the_official_client_gives_the_recorded_verdict(vector: Vector) -> None:
 @pytest.mark.parametrize("name", ["missing_optional_fields", "array_value_in_data"])
 def test_the_official_client_refuses_what_it_does_not_read(name: str) -> None:
     """Recorded as valid, and Node's client agrees: the one of Python is the one that is wrong."""
-    (vector,) = (one for one in VECTORS if one.name == name)
+    vector = recording("payos", name)
     (key,) = vector.terms.secrets
     assert vector.expect.valid
     assert not is_read_in_python(vector.call.body)

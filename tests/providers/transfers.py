@@ -1,13 +1,11 @@
-"""What the tests of payOS, Casso and SePay share: recorded requests, merchants, the two ends.
+"""What the tests of payOS, Casso and SePay share: whatever people write, merchants, the two ends.
 
 `ask` is the network between the adapter and its provider's side: the request of one is the call of
 the other, byte by byte.
 """
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,13 +13,11 @@ import msgspec
 import pytest
 from hypothesis import strategies as st
 
-from providers import Call, Claim, Hint, Outcome, Provider, Rejected, Secret, SignedRequest, Terms
+from providers import Call, Claim, Outcome, Provider, Rejected, Secret, SignedRequest, Terms
 from providers.acting import Acts, Payment, Shop
 
-HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 12, 3, 15, 35, tzinfo=UTC)
 SECRET = Secret("hue-test-key-0123456789abcdefghijklmnop")
-REASONS = {"bad_signature": "forged", "missing_signature": "forged", "bad_token": "forged"}
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
 """Whatever people write."""
@@ -68,61 +64,6 @@ def payments(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Payment]:
     return st.builds(Payment, **(common | fields))
 
 
-class Recorded(msgspec.Struct, frozen=True):
-    """A recorded request as it stands in the file."""
-
-    name: str
-    kind: str
-    method: str
-    headers: dict[str, str]
-    body: str
-    secrets: dict[str, str]
-    expect: dict[str, object]
-    context: dict[str, object] = {}
-    clock_ms: int = 1_773_282_931_123
-
-    def call(self, provider: str) -> Call:
-        """The request as the edge of the service would hand it in."""
-        return Call(
-            method=self.method,
-            path=f"/callbacks/{provider}/any",
-            headers=tuple(self.headers.items()),
-            body=self.body.encode(),
-        )
-
-    def terms(self, mode: str = "") -> Terms:
-        """The merchant's terms at that time."""
-        secrets = tuple(Secret(text) for text in self.secrets.values())
-        return Terms(merchant="any", secrets=secrets, mode=mode)
-
-    @property
-    def now(self) -> datetime:
-        """The clock by which it is judged."""
-        return datetime.fromtimestamp(self.clock_ms / 1_000, UTC)
-
-
-def recorded(provider: str) -> list[Recorded]:
-    """All recorded requests of a provider."""
-    raw = (HERE / "vectors" / f"{provider}.json").read_bytes()
-    return msgspec.convert(json.loads(raw), list[Recorded])
-
-
-def told(claim: Claim) -> dict[str, object]:
-    """A claim in the words of a recorded verdict; an amount of nothing is 0 there."""
-    zero = claim.status == "ignored" and claim.amount_vnd is None
-    return {
-        "order_id": claim.reference,
-        "amount_vnd": 0 if zero else claim.amount_vnd,
-        "provider_txn_id": claim.transaction,
-        "status": claim.status,
-    }
-
-
-def wanted(expect: Mapping[str, object]) -> dict[str, object]:
-    """What `told` should give."""
-    return {name: expect[name] for name in ("order_id", "amount_vnd", "provider_txn_id", "status")}
-
-
 def read(provider: Provider, call: Call, terms: Terms, now: datetime = NOW) -> object:
     """The claims, or why they are refused; whatever else is raised escapes."""
     try:
@@ -142,19 +83,6 @@ def acknowledged(provider: Provider, outcome: Outcome, call: Call) -> dict[str, 
     answer = provider.answer(outcome, call)
     assert answer.media_type == "application/json"
     return {"http_status": answer.status, "body": json.loads(answer.body)}
-
-
-def refused_as_recorded(provider: Provider, vector: Recorded, call: Call, terms: Terms) -> Hint:
-    """Hold a refusal, its answer and its hint against the recorded verdict; the hint."""
-    with pytest.raises(Rejected) as rejected:
-        provider.read(call, terms, vector.now)
-    hint, expect = rejected.value.hint, vector.expect
-    assert rejected.value.why == REASONS[str(expect["reason"])]
-    assert hint is not None
-    assert (hint.reference, hint.amount_vnd) == (expect["order_id"], expect["amount_vnd"])
-    assert hint.transaction == expect["provider_txn_id"]
-    assert acknowledged(provider, Outcome.FORGED, call)["http_status"] == 401
-    return hint
 
 
 def answers(provider: Provider, call: Call, outcome: Outcome, status: int, body: bytes) -> None:

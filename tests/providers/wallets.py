@@ -1,19 +1,15 @@
-"""What the tests of MoMo and ZaloPay share: their recorded messages, and orders to play with."""
+"""What the tests of MoMo and ZaloPay share: merchants, and orders to play with."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
 from hypothesis import strategies as st
 
 from providers import Call, CheckoutOrder, RefundOrder, Secret, SignedRequest, StatusQuestion, Terms
 from providers.acting import Payment
 from tests.providers.making import NOW
 
-HERE: Final = Path(__file__).parent
 ORDER_CODE: Final = "HUE007K2M9Q4X1"
 AMOUNT_VND: Final = 50_000
 
@@ -39,54 +35,6 @@ ZALOPAY_CODE: Final = f"260312_{ORDER_CODE}"
 ZALOPAY_PAID: Final = Payment(
     order_code=ZALOPAY_CODE, transaction="260312000000389", amount_vnd=AMOUNT_VND, paid_at=NOW
 )
-
-
-class Recorded(msgspec.Struct, frozen=True):
-    """A recorded message with its verdict."""
-
-    name: str
-    kind: str
-    method: str
-    path_query: str
-    headers: dict[str, str]
-    body: str | None
-    secrets: dict[str, str | int]
-    expect: dict[str, object]
-    canonical: str | None = None
-
-    @property
-    def call(self) -> Call:
-        """The message as the edge of the service would hand it in."""
-        path, _, query = self.path_query.partition("?")
-        return Call(
-            method=self.method,
-            path=path,
-            raw_query=query.encode(),
-            headers=tuple(self.headers.items()),
-            body=(self.body or "").encode(),
-        )
-
-    @property
-    def terms(self) -> Terms:
-        """The merchant's terms: the published keys of the sandboxes."""
-        if "secret_key" in self.secrets:
-            return Terms(
-                merchant=str(self.secrets["partner_code"]),
-                secrets=(Secret(self.secrets["secret_key"]),),
-                credentials={"access_key": Secret(self.secrets["access_key"])},
-            )
-        return Terms(
-            merchant=str(self.secrets.get("app_id", "2553")),
-            secrets=(Secret(self.secrets.get("key2", "unused")),),
-            credentials={"key1": Secret(self.secrets.get("key1", "unused"))},
-        )
-
-
-def recorded(provider: str, kind: str = "") -> list[Recorded]:
-    """The recorded messages of a provider, of one kind or of all."""
-    raw = (HERE / "vectors" / f"{provider}.json").read_bytes()
-    found = msgspec.convert(json.loads(raw), list[Recorded])
-    return [one for one in found if kind in {"", one.kind}]
 
 
 def sent(request: SignedRequest) -> Call:

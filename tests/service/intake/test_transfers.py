@@ -13,11 +13,10 @@ from typing import Final
 import msgspec
 import pytest
 import sqlalchemy as sa
-from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from uuid_utils.compat import uuid7
 
-from providers import Call, Outcome, Secret
+from providers import Outcome
 from providers.acting import Payment
 from providers.catalog import CATALOG
 from service import merchants
@@ -32,8 +31,7 @@ from service.proof import prove
 from service.references import payment_reference
 from service.sealing import Sealer
 from tests.makers import ADD_ASKED, NOW, Made, make_notice, transfer
-from tests.providers.transfers import Recorded, recorded
-from tests.service.conftest import ADD_ACCOUNT, MASTER_KEY, client_of
+from tests.service.conftest import ADD_ACCOUNT, MASTER_KEY
 
 pytestmark = pytest.mark.anyio
 
@@ -474,54 +472,3 @@ async def test_one_number_that_turns_around_is_unsure(town: Town) -> None:
     assert len(await town.movements()) == 1
     assert "SAME_MOVEMENT_UNSURE" in await town.cases()
     assert [finding async for finding in prove(town.engine)] == []
-
-
-# Recorded calls over HTTP
-
-OVER_HTTP: Final = {
-    "payos": ("partial_payment", "gold_documented_key_order_shuffled", "signature_uppercase"),
-    "casso": ("duplicate_same_id", "gold_test_transaction", "v1_secure_token_wrong"),
-}
-CALLS: Final = [
-    (name, vector)
-    for name, wanted in OVER_HTTP.items()
-    for vector in recorded(name)
-    if vector.name in wanted
-]
-KEPT = sa.text("""
-    select (select count(*) from service.call) as calls,
-           (select count(*) from service.quarantine) as unbelieved,
-           (select count(*) from service.event) as events,
-           (select count(*) from service.movement) as movements
-""")
-
-
-@pytest.mark.parametrize(("name", "vector"), CALLS, ids=[vector.name for _, vector in CALLS])
-async def test_a_recorded_call_is_answered_over_http(
-    app: Litestar, engine: AsyncEngine, two_books: tuple[int, int], name: str, vector: Recorded
-) -> None:
-    """Believed ones are events, twice the same call is one; probes are kept and book nothing."""
-    mode = {"payos": "", "casso": "v1" if vector.kind == "ipn_v1" else "v2"}[name]
-    new = NewMerchant(
-        provider=name,
-        merchant="any",
-        book_id=1,
-        mode=mode,
-        secrets=[str.__str__(Secret(text)) for text in vector.secrets.values()],
-    )
-    async with engine.begin() as connection:
-        await merchants.add(connection, Sealer(MASTER_KEY), new, NOW)
-    call: Call = vector.call(name)
-    async with client_of(app) as client:
-        for _ in range(2):
-            answer = await client.post(call.path, content=call.body, headers=dict(call.headers))
-    valid = bool(vector.expect["valid"])
-    probe = "gold" in vector.name
-    assert answer.status_code == (200 if valid else 401)
-    assert answer.json() == {"success": valid}
-    async with engine.connect() as connection:
-        kept = (await connection.execute(KEPT)).one()
-    events = int(valid and not probe)
-    assert (kept.calls, kept.events, kept.movements) == (2 * valid, events, events)
-    assert bool(kept.unbelieved) is not valid
-    assert [finding async for finding in prove(engine)] == []
