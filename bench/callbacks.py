@@ -216,7 +216,7 @@ class Bench:
         await engine.dispose()
         say(
             f"  {calls:,} calls kept, {movements:,} movements, {entries:,} bookings,"
-            f" {paid_vnd:,} đồng paid"
+            f" {int(paid_vnd):,} đồng paid"
         )
         return findings
 
