@@ -5,12 +5,14 @@ the app role's pool on it. `worker_database` is one clone per worker, for what l
 behind.
 """
 
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 import pytest
+import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -46,6 +48,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop what the run started."""
     if RUN in config.stash:
         config.stash[RUN].end()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Put logging back as it was before a test, or a command that it ran, set it up."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
