@@ -26,6 +26,7 @@ STATUSES: Final = {
 RULES: Final = {
     "callback": "cổng gọi / gateway call",
     "feed": "biến động số dư / bank feed",
+    "settlement": "tệp đối soát / settlement file",
     "counter": "tại quầy / counter",
     "R2": "mã tham chiếu trong sao kê / reference (R2)",
     "R3": "mã hồ sơ / dossier code (R3)",
