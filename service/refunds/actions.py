@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from service import decisions
 from service.access import Principal
 from service.decisions import Decision, Proposal, Verdict
+from service.decisions.errors import NotAPerson
 from service.errors import NotFound
 from service.payments import refund_loading, refunding
 from service.payments.refunding import NotEnough, Refund
@@ -20,7 +21,7 @@ from service.payments.state import Movement, NoticeKey, World
 from service.references import payment_reference
 from service.refunds import finding, outcomes, queries, routing, rows
 from service.refunds.errors import NothingToRefund, RefundExceeds, RefundState
-from service.refunds.messages import NewOutcome, NewRefund
+from service.refunds.messages import NewOutcome, NewRefund, NewReturn, RefundDetails
 from service.sealing import Sealer
 from service.settings import Settings
 from service.web.idempotency import Done
@@ -71,7 +72,30 @@ async def ask(connection: AsyncConnection, desk: Desk, notice_id: UUID, new: New
         item_id=new.item_id,
         over_notice=money.over_notice,
     )
-    locked = await refund_loading.load(connection, (refund.book_id, refund.movement_id), notice)
+    return await _ask(connection, desk, refund, new)
+
+
+async def give_back(connection: AsyncConnection, desk: Desk, new: NewReturn) -> Done:
+    """Propose to give back money that belongs to no notice.
+
+    Raises NotAPerson, NotFound, BookNotCovered, NothingToRefund, RefundExceeds.
+    """
+    if not desk.may_propose:
+        raise NotAPerson
+    refund = Refund(
+        book_id=await finding.book_of(connection, desk.caller, new.movement_id),
+        id=uuid7(),
+        kind=new.of,
+        movement_id=new.movement_id,
+        amount_vnd=new.amount_vnd or 1,
+    )
+    desk.caller.cover(refund.book_id)
+    return await _ask(connection, desk, refund, new)
+
+
+async def _ask(connection: AsyncConnection, desk: Desk, refund: Refund, new: RefundDetails) -> Done:
+    money = (refund.book_id, refund.movement_id)
+    locked = await refund_loading.load(connection, money, refund.notice)
     there_vnd = await _left_vnd(connection, refund, locked)
     if there_vnd <= 0:
         raise NothingToRefund
@@ -82,7 +106,7 @@ async def ask(connection: AsyncConnection, desk: Desk, notice_id: UUID, new: New
     decision_id = await _propose(connection, desk, refund) if desk.may_propose else None
     await _add(connection, desk, refund, new, decision_id)
     name = "proposed" if decision_id else "asked"
-    await rows.step(connection, refund, name, caller.actor, desk.now)
+    await rows.step(connection, refund, name, desk.caller.actor, desk.now)
     return await _shown(connection, desk, refund.id, 201)
 
 
@@ -114,7 +138,7 @@ async def _add(  # one row of facts
     connection: AsyncConnection,
     desk: Desk,
     refund: Refund,
-    new: NewRefund,
+    new: RefundDetails,
     decision_id: UUID | None,
 ) -> None:
     code = str(await connection.scalar(BOOK_CODE, {"book_id": refund.book_id}))
@@ -275,4 +299,4 @@ async def _shown(connection: AsyncConnection, desk: Desk, refund_id: UUID, statu
     return Done(book_id=found.book_id, status=status, body=msgspec.json.encode(found))
 
 
-__all__ = ["Decision", "Desk", "ask", "decide", "propose_outcome", "take_up"]
+__all__ = ["Decision", "Desk", "ask", "decide", "give_back", "propose_outcome", "take_up"]

@@ -52,7 +52,7 @@ PAID = sa.text("""
 """)
 
 ONE = sa.text("""
-    select book_id, movement_id from service.money_state
+    select book_id from service.money_state
     where book_id = any(cast(:books as integer[])) and movement_id = :movement_id
 """)
 
@@ -92,11 +92,7 @@ async def money(
         if not chosen:
             if caller.kind != "staff":
                 raise NotAPerson
-            wanted = {"books": caller.book_list, "movement_id": movement_id}
-            row = (await connection.execute(ONE, wanted)).one_or_none()
-            if row is None:
-                raise NotFound
-            chosen = [(row.book_id, movement_id)]
+            chosen = [(await book_of(connection, caller, movement_id), movement_id)]
     else:
         chosen = list(tied)
     if not chosen:
@@ -110,6 +106,15 @@ async def money(
         key = {"notice_book": notice[0], "notice_id": notice[1], "movement_id": found}
         over = bool(await connection.scalar(OVER, key))
     return Money(book_id=book_id, movement_id=found, over_notice=over)
+
+
+async def book_of(connection: AsyncConnection, caller: Principal, movement_id: UUID) -> int:
+    """The book of a movement; raises NotFound where it is none of the caller's."""
+    wanted = {"books": caller.book_list, "movement_id": movement_id}
+    book_id: int | None = await connection.scalar(ONE, wanted)
+    if book_id is None:
+        raise NotFound
+    return book_id
 
 
 async def _tied(

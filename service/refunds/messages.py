@@ -46,22 +46,37 @@ class Payee(Call, frozen=True, kw_only=True):
     name: NameText
 
 
-class NewRefund(Call, frozen=True, kw_only=True):
-    """What is to be given back.
+class RefundDetails(Call, frozen=True, kw_only=True):
+    """Why and how money is to be given back.
 
-    `of` says which money: held for the payer (overpaid, paid twice, paid for nothing), in suspense
-    (people only), or a paid fee. Without `amount_vnd` it is all there is of it. `by_transfer`: the
-    unit pays it itself although the provider could. `note` holds no personal data.
+    Without `amount_vnd` it is all there is of it. `by_transfer`: the unit pays it itself although
+    the provider could. `note` holds no personal data.
     """
 
-    of: Kind
     reason: Reason
-    movement_id: UUID | None = None
-    item_id: UUID | None = None
     amount_vnd: PositiveVnd | None = None
     note: NoteText | None = None
     payee: Payee | None = None
     by_transfer: bool = False
+
+
+class NewRefund(RefundDetails, frozen=True, kw_only=True):
+    """What is to be given back of a notice's money.
+
+    `of` says which: held for the payer (overpaid, paid twice, paid for nothing), in suspense
+    (people only), or a paid fee.
+    """
+
+    of: Kind
+    movement_id: UUID | None = None
+    item_id: UUID | None = None
+
+
+class NewReturn(RefundDetails, frozen=True, kw_only=True):
+    """Money that belongs to no notice is to be given back: unexplained (3380), or held (3381)."""
+
+    movement_id: UUID
+    of: Literal["suspense", "held"] = "suspense"
 
 
 class Verdict(Call, frozen=True, kw_only=True):

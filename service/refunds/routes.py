@@ -22,6 +22,7 @@ from service.refunds.errors import NothingToRefund, RefundExceeds, RefundState, 
 from service.refunds.messages import (
     NewOutcome,
     NewRefund,
+    NewReturn,
     Refund,
     RefundPage,
     RefundStatus,
@@ -101,6 +102,43 @@ async def ask_for_refund(
         return await actions.ask(connection, _desk(request.user, state, now), notice_id, data)
 
     attempt = Attempt(request.user, notice_id, "refunds", data, idempotency_key)
+    return await attempted(state, attempt, act, Refund)
+
+
+@post(
+    "/v1/refunds",
+    operation_id="giveMoneyBack",
+    summary="Give back money that belongs to no notice",
+    description=(
+        "A transfer that nobody can explain, or that was never ours: a maker proposes, a checker"
+        " approves. `movement_id` is the `subject_id` of its case on the unmatched list."
+    ),
+    tags=TAGS,
+    opt=allow("refunds:propose"),
+    dto=StrictJSON[NewReturn],
+    return_dto=None,
+    responses=refusals(
+        *WITH_BODY,
+        NotFound,
+        BookNotCovered,
+        NotAPerson,
+        NothingToRefund,
+        RefundExceeds,
+        IdempotencyKeyReused,
+    ),
+)
+async def give_money_back(
+    data: JSONBody[NewReturn],
+    request: CallerRequest,
+    state: State,
+    idempotency_key: OptionalKey = None,
+) -> Response[Refund]:
+    """Propose to give back money without a notice."""
+
+    async def act(connection: AsyncConnection, now: datetime) -> Done:
+        return await actions.give_back(connection, _desk(request.user, state, now), data)
+
+    attempt = Attempt(request.user, data.movement_id, "refunds", data, idempotency_key)
     return await attempted(state, attempt, act, Refund)
 
 
@@ -252,6 +290,7 @@ async def propose_outcome(
 
 ROUTES: Final[list[HTTPRouteHandler]] = [
     ask_for_refund,
+    give_money_back,
     list_refunds,
     read_refund,
     propose_refund,

@@ -33,7 +33,9 @@ class UnmatchedTransaction(msgspec.Struct, frozen=True, kw_only=True):
 
     `reason` is a code of the taxonomy of exceptions. `fields` compare it with the best candidate,
     `candidates` are ranked. `age_days` counts the days since it happened, in Vietnam. `owner` is
-    the role that has to act until `due_at`, where a case has one.
+    the role that has to act until `due_at`, where a case has one. `subject_kind` and `subject_id`
+    say what it is about: of money a `movement`, by whose id its ledger lines are read and it is
+    given back.
     """
 
     id: UUID
@@ -49,6 +51,8 @@ class UnmatchedTransaction(msgspec.Struct, frozen=True, kw_only=True):
     age_days: int
     status: LiveStatus
     opened_at: datetime
+    subject_kind: str
+    subject_id: UUID
     owner: str | None = None
     due_at: datetime | None = None
 

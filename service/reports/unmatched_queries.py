@@ -27,7 +27,7 @@ BUCKETS: Final = ((1, "0-1"), (3, "2-3"), (7, "4-7"), (30, "8-30"), (90, "31-90"
 
 COLUMNS: Final = """
     id, book_id, side, provider, external_id, amount_vnd, happened_at, reason, fields, candidates,
-    status, opened_at, owner, due_at
+    status, opened_at, subject_kind, subject_id, owner, due_at
 """
 FILTER: Final = """
     (cast(:side as text) is null or side = :side)
@@ -136,6 +136,5 @@ async def totals(connection: AsyncConnection, question: Question) -> list[Reason
 
 def _shown(row: sa.RowMapping, now: datetime) -> UnmatchedTransaction:
     days = (business_day(now) - business_day(row["happened_at"])).days
-    return msgspec.convert(
-        {**row, "id": UUID(str(row["id"])), "age_days": max(days, 0)}, UnmatchedTransaction
-    )
+    ids = {name: UUID(str(row[name])) for name in ("id", "subject_id")}
+    return msgspec.convert({**row, **ids, "age_days": max(days, 0)}, UnmatchedTransaction)

@@ -34,7 +34,7 @@ from service.payments.sightings import Sighting
 from service.proof import prove
 from service.refunds import actions, queries
 from service.refunds.actions import Desk
-from service.refunds.messages import NewOutcome, NewRefund, Refund
+from service.refunds.messages import NewOutcome, NewRefund, NewReturn, Refund
 from service.refunds.sending import Sender
 from service.sealing import Sealer
 from service.settings import Settings
@@ -291,6 +291,12 @@ class Office:
         """Wish for or propose a refund."""
         async with transaction(self.engine) as connection:
             done = await actions.ask(connection, self.desk(name), notice_id, new)
+        return msgspec.json.decode(done.body, type=Refund)
+
+    async def give_back(self, name: str, new: NewReturn) -> Refund:
+        """Propose to give back money that belongs to no notice."""
+        async with transaction(self.engine) as connection:
+            done = await actions.give_back(connection, self.desk(name), new)
         return msgspec.json.decode(done.body, type=Refund)
 
     async def decide(

@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.decisions.errors import NotAPerson, NothingProposed, SamePerson
+from service.errors import NotFound
 from service.payments.sightings import Direction, Sighting
 from service.refunds.errors import NothingToRefund, RefundExceeds
-from service.refunds.messages import NewOutcome, NewRefund
+from service.refunds.messages import NewOutcome, NewRefund, NewReturn
 from service.settings import Settings
 from tests.makers import transfer
 from tests.service.refunds.making import Office, Provider, served
@@ -179,6 +181,37 @@ async def test_money_in_suspense_goes_back_when_a_person_names_it(office: Office
         await office.value("select reason from service.unmatched where status = 'open'")
         == "REFUND_FAILED"
     )
+    assert await office.proven() == []
+
+
+async def test_a_transfer_of_no_notice_goes_back(office: Office) -> None:
+    """Nobody can explain it: two people give it back, the debit with its reference ends it."""
+    await office.book(transfer(office.account, 12_000, traces=["FT9"]))
+    movement_id = UUID(str(await office.value("select id from service.movement")))
+    new = NewReturn(movement_id=movement_id, reason="not_ours", amount_vnd=10_000)
+    with pytest.raises(NotAPerson):
+        await office.give_back("one-stop", new)
+    proposed = await office.give_back("maker", new)
+    assert (proposed.notice_id, proposed.status) == (None, "proposed")
+    with pytest.raises(RefundExceeds, match="2000 can be given back"):
+        await office.give_back("maker2", new)
+    with pytest.raises(NotFound):
+        await office.give_back("maker", msgspec.structs.replace(new, movement_id=UUID(int=7)))
+    refund = await office.decide("checker", proposed.id)
+    assert refund.parts[0].route == "transfer"
+    assert await office.value("select status from service.unmatched") == "open"
+    rest = NewReturn(movement_id=movement_id, reason="not_ours")
+    assert (await office.give_back("maker", rest)).amount_vnd == 2_000
+    debit = transfer(
+        office.account, 10_000, view="statement", direction="out", reference=refund.reference
+    )
+    await office.book(debit)
+    assert (await office.found(refund.id)).status == "paid"
+    assert await office.lines() == [
+        ("refund_approved", "3380", "3382", 10_000),
+        ("money_out", "1380", "1121", 10_000),
+        ("refund_paid", "3382", "1380", 10_000),
+    ]
     assert await office.proven() == []
 
 

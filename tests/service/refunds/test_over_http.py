@@ -71,16 +71,11 @@ async def people(
         await client.aclose()
 
 
-async def paid(client: httpx2.AsyncClient, province: Province) -> dict[str, Any]:
-    """A notice that was paid through VNPAY's callback."""
-    notice = await recorded(client, 150_000, 50_000)
-    asked = await client.post(
-        "/v1/payment-requests", json={"notice_ids": [notice["id"]], "provider": "vnpay"}
-    )
-    assert asked.status_code == 201, asked.text
+async def called(client: httpx2.AsyncClient, province: Province, order_code: str) -> str:
+    """Let VNPAY tell of 200,000 đồng for an order; what it is answered."""
     now = datetime.now(UTC)
     payment = Payment(
-        order_code=asked.json()["reference"],
+        order_code=order_code,
         transaction=str(uuid.uuid4().int)[:12],
         amount_vnd=200_000,
         paid_at=now,
@@ -88,7 +83,17 @@ async def paid(client: httpx2.AsyncClient, province: Province) -> dict[str, Any]
     terms = Terms(merchant="HUE00001", secrets=[Secret(province.vnpay_secret)])
     call = ADAPTER.call_as_provider(payment, terms, now)
     answer = await client.get(f"{call.path}?{call.raw_query.decode()}")
-    assert answer.json()["RspCode"] == "00", answer.text
+    return str(answer.json()["RspCode"])
+
+
+async def paid(client: httpx2.AsyncClient, province: Province) -> dict[str, Any]:
+    """A notice that was paid through VNPAY's callback."""
+    notice = await recorded(client, 150_000, 50_000)
+    asked = await client.post(
+        "/v1/payment-requests", json={"notice_ids": [notice["id"]], "provider": "vnpay"}
+    )
+    assert asked.status_code == 201, asked.text
+    assert await called(client, province, asked.json()["reference"]) == "00"
     return notice
 
 
@@ -122,6 +127,27 @@ async def test_a_wish_becomes_a_proposal_and_a_refund(
         ("staff", "refund", "allowed"),
     ]
     assert rows[0].detail == {"code": "nothing-proposed"}
+    assert [finding async for finding in prove(engine)] == []
+
+
+async def test_money_of_no_notice_is_given_back_from_its_case(
+    client: httpx2.AsyncClient, people: People, province: Province, engine: AsyncEngine
+) -> None:
+    """The list names the movement, a maker proposes, a checker approves; a key may not."""
+    assert await called(client, province, "HUE01ZZZZZZZZZ") == "01"
+    listed = (await people["viewer"].get("/v1/unmatched-transactions")).json()
+    (case,) = listed["items"]
+    assert (case["reason"], case["subject_kind"]) == ("UNIDENTIFIED_CREDIT", "movement")
+    new = {"movement_id": case["subject_id"], "reason": "not_ours"}
+    assert (await client.post("/v1/refunds", json=new)).status_code == 403
+    made = await people["maker"].post("/v1/refunds", json=new)
+    assert made.status_code == 201, made.text
+    assert (made.json()["of"], made.json()["amount_vnd"]) == ("suspense", 200_000)
+    address = f"/v1/refunds/{made.json()['id']}"
+    done = await people["checker"].post(f"{address}/approval", json={})
+    assert done.json()["status"] == "approved", done.text
+    again = await people["maker"].post("/v1/refunds", json=new)
+    assert (again.status_code, again.json()["type"][-17:]) == (409, "nothing-to-refund")
     assert [finding async for finding in prove(engine)] == []
 
 
