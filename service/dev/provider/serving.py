@@ -24,6 +24,9 @@ from service.dev.provider.routes import create
 from service.observe import logs
 
 UP_WITHIN_S: Final = 30.0
+THREAD_ENDS_WITHIN_S: Final = 0.2
+"""Granian's thread says that it is over a moment before it is, and cannot be joined; a Python that
+ends in that moment is aborted (SIGABRT)."""
 PAGES: Final = "/pages"
 
 
@@ -99,6 +102,7 @@ async def listening(app: ASGIApp, port: int, host: str = "127.0.0.1") -> AsyncIt
         stop: Callable[[], None] = server.stop
         stop()
         await task
+        await asyncio.sleep(THREAD_ENDS_WITHIN_S)
 
 
 def _refuse_taken(host: str, port: int) -> None:
