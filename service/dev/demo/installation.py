@@ -49,6 +49,8 @@ ONE_STOP_SCOPES: Final[tuple[Scope, ...]] = (
     "events:read",
     "ledger:read",
     "unmatched:read",
+    "refunds:read",
+    "refunds:ask",
 )
 STAFF: Final[Mapping[str, Role]] = {
     "xem": "viewer",
