@@ -22,6 +22,8 @@ from tests.service.notices import notice, recorded
 pytestmark = pytest.mark.anyio
 
 UP_WITHIN_S = 60.0
+OWN_OBJECTS_MIN = 50_000
+"""Modules, routes and tables alone are more."""
 
 
 def free_port() -> int:
@@ -143,3 +145,21 @@ async def test_no_worker_outlives_its_server(
             except httpx2.TransportError:
                 return
             await asyncio.sleep(0.05)
+
+
+def test_what_lives_as_long_as_the_process_is_not_looked_through(settings: Settings) -> None:
+    """Once it has started, a serving process keeps its own objects from the garbage collector."""
+    program = (
+        "import gc, service.serving\n"
+        "application = service.serving.make()\n"
+        "for start in application.on_startup: start()\n"
+        "print(gc.get_freeze_count())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(settings, 1),
+        capture_output=True,
+        check=True,
+        timeout=UP_WITHIN_S,
+    )
+    assert int(told.stdout) > OWN_OBJECTS_MIN
