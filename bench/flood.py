@@ -27,12 +27,11 @@ from bench.server import private_server
 from providers import Secret, Terms
 from providers.acting import Payment
 from providers.vnpay import ADAPTER
-from service import merchant_changes
 from service.database import create_engine, transaction
 from service.dev.postgres import APP
 from service.intake.replaying import Replay, Wanted
-from service.merchant_changes import Name
-from service.merchants import NewMerchant
+from service.merchants import NewMerchant, changes
+from service.merchants.changes import Name
 from service.proof import prove
 from service.sealing import Sealer
 
@@ -182,7 +181,7 @@ class FloodBench:
             new = NewMerchant(
                 provider="vnpay", merchant=FLOODED, book_id=seeding.BOOK, secrets=[OLD]
             )
-            await merchant_changes.add(connection, self.sealer, new, datetime.now(UTC))
+            await changes.add(connection, self.sealer, new, datetime.now(UTC))
         self.true_first = await self.bench.fill(DATABASE, TRUE_CALLS + DECOYS)
 
     async def latencies(self, port: int, seconds: float) -> list[float]:
@@ -251,7 +250,7 @@ class FloodBench:
         name = Name("vnpay", FLOODED)
         async with self.engine() as engine:
             async with transaction(engine) as connection:
-                await merchant_changes.rotate(connection, self.sealer, name, NEW, datetime.now(UTC))
+                await changes.rotate(connection, self.sealer, name, NEW, datetime.now(UTC))
             done = await Replay(engine, self.sealer).run(Wanted(provider="vnpay", merchant=FLOODED))
             again = await Replay(engine, self.sealer).run(
                 Wanted(provider="vnpay", merchant=FLOODED)

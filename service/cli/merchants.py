@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from providers import Provider
     from providers.contract import Option
     from service.intake.checking import Finding
-    from service.merchant_changes import Listed
     from service.merchants import Merchant
+    from service.merchants.changes import Listed
     from service.sealing import Sealer
 
 VARIABLE: Final = "DOISOAT_MERCHANT_"
@@ -69,12 +69,13 @@ def add(  # noqa: PLR0913 # one for each option
     """
     from sqlalchemy.exc import IntegrityError
 
-    from service import merchant_changes, merchants
+    from service import merchants
     from service.access.api_keys import NotGrantable, check_books
+    from service.merchants import changes
 
     try:
         settings_ = _settings(options, pay_address, api_address, weak_limit_vnd)
-        adapter = merchant_changes.provider_of(provider)
+        adapter = changes.provider_of(provider)
         new = merchants.NewMerchant(
             provider=provider,
             merchant=merchant,
@@ -85,13 +86,13 @@ def add(  # noqa: PLR0913 # one for each option
             secrets=[_key("SECRET", "Secret")],
             credentials=_further_keys(adapter),
         )
-        merchant_changes.check_new(new)
-    except merchant_changes.Unfit as refusal:
+        changes.check_new(new)
+    except changes.Unfit as refusal:
         raise ForPeople(str(refusal)) from None
 
     async def work(connection: AsyncConnection, sealer: "Sealer") -> int:
         await check_books(connection, sorted({book_id, *serves}))
-        return await merchant_changes.add(connection, sealer, new, datetime.now(UTC))
+        return await changes.add(connection, sealer, new, datetime.now(UTC))
 
     with place() as settings:
         try:
@@ -126,23 +127,23 @@ def change(  # one for each option
     weak_limit_vnd: int | None,
 ) -> None:
     """Say anew what was agreed on a merchant; what is not named stays. Keys: see `rotate`."""
-    from service import merchant_changes
     from service.access.api_keys import NotGrantable, check_books
+    from service.merchants import changes
 
-    name = merchant_changes.Name(provider, merchant)
+    name = changes.Name(provider, merchant)
     try:
-        told = merchant_changes.Change(
+        told = changes.Change(
             mode=mode,
             serves=serves,
             settings=_settings(options, pay_address, api_address, weak_limit_vnd),
         )
-    except merchant_changes.Unfit as refusal:
+    except changes.Unfit as refusal:
         raise ForPeople(str(refusal)) from None
 
     async def work(connection: AsyncConnection, sealer: "Sealer") -> None:
         if serves:
             await check_books(connection, sorted(serves))
-        await merchant_changes.change(connection, sealer, name, told, datetime.now(UTC))
+        await changes.change(connection, sealer, name, told, datetime.now(UTC))
 
     with place() as settings:
         try:
@@ -155,10 +156,10 @@ def change(  # one for each option
 @command.command("list")
 def list_merchants() -> None:
     """List all merchants, disabled ones too; never their keys."""
-    from service import merchant_changes
+    from service.merchants import changes
 
     with place() as settings:
-        for one in _sealed(settings, merchant_changes.everything):
+        for one in _sealed(settings, changes.everything):
             click.echo(_line(one))
 
 
@@ -175,22 +176,22 @@ def rotate(*, provider: str, merchant: str, step: str | None, credential: str | 
 
     Later `--finish` ends the old one.
     """
-    from service import merchant_changes
+    from service.merchants import changes
 
-    name = merchant_changes.Name(provider, merchant)
+    name = changes.Name(provider, merchant)
 
     async def work(connection: AsyncConnection, sealer: "Sealer") -> str:
         now = datetime.now(UTC)
         if credential is not None:
             chosen = (credential, _key(credential.upper(), credential))
-            await merchant_changes.rotate_credential(connection, sealer, name, chosen, now)
+            await changes.rotate_credential(connection, sealer, name, chosen, now)
             return f"{name}: {credential} is replaced"
         if step == "finish":
-            await merchant_changes.finish(connection, sealer, name, now)
+            await changes.finish(connection, sealer, name, now)
             return f"{name}: one secret is valid"
         later = step == "verify"
         secret = _key("SECRET", "New secret")
-        await merchant_changes.rotate(connection, sealer, name, secret, now, verify_only=later)
+        await changes.rotate(connection, sealer, name, secret, now, verify_only=later)
         signs = "old" if later else "new"
         return f"{name}: two secrets are valid, the {signs} one signs"
 
@@ -203,14 +204,14 @@ def rotate(*, provider: str, merchant: str, step: str | None, credential: str | 
 @Merchants
 def disable(*, provider: str, merchant: str) -> None:
     """End a merchant: its calls are answered 404 within seconds. Nothing is deleted."""
-    from service import merchant_changes
     from service.asking import unread
+    from service.merchants import changes
 
-    name = merchant_changes.Name(provider, merchant)
+    name = changes.Name(provider, merchant)
 
     async def work(connection: AsyncConnection, sealer: "Sealer") -> None:
         now = datetime.now(UTC)
-        book_id, merchant_id = await merchant_changes.disable(connection, sealer, name, now)
+        book_id, merchant_id = await changes.disable(connection, sealer, name, now)
         await unread.end(connection, book_id, merchant_id, "the merchant is disabled", now)
 
     with place() as settings:
@@ -228,14 +229,15 @@ def check(*, provider: str, merchant: str, network: bool) -> None:
     A call of our own is signed and verified in memory. With the network the provider is asked
     something harmless: about an order that does not exist, or for its first page.
     """
-    from service import merchant_changes, merchants
+    from service import merchants
+    from service.merchants import changes
 
-    name = merchant_changes.Name(provider, merchant)
+    name = changes.Name(provider, merchant)
 
     async def work(connection: AsyncConnection, sealer: "Sealer") -> "Merchant":
         found = await merchants.find(connection, sealer, *name)
         if found is None:
-            raise merchant_changes.Unfit(f"there is no live merchant {name}")
+            raise changes.Unfit(f"there is no live merchant {name}")
         return found
 
     with place() as settings:
@@ -263,7 +265,7 @@ def _sealed(
     settings: Settings, do: "Callable[[AsyncConnection, Sealer], Awaitable[Result]]"
 ) -> Result:
     """Run `do` in one transaction with the master key; what does not fit is said to people."""
-    from service.merchant_changes import Unfit
+    from service.merchants.changes import Unfit
     from service.sealing import Sealer
     from service.settings import master_key
 
@@ -282,20 +284,21 @@ def _settings(
     options: tuple[str, ...], pay_address: str, api_address: str, weak_limit_vnd: int | None
 ) -> "dict[str, Option]":
     """All that was said, by the names of settings; raises Unfit."""
-    from service import merchant_changes, merchants
+    from service import merchants
+    from service.merchants import changes
 
     own = {
         "pay_address": pay_address,
         "api_address": api_address,
         merchants.WEAK_LIMIT: weak_limit_vnd,
     }
-    found = dict(merchant_changes.option_of(text) for text in options)
+    found = dict(changes.option_of(text) for text in options)
     return found | {name: value for name, value in own.items() if value not in {"", None}}
 
 
 def _further_keys(adapter: "Provider") -> dict[str, str]:
     """The credentials of a provider; those it can do without may be left empty."""
-    from service.merchant_changes import needed
+    from service.merchants.changes import needed
 
     wanted = needed(adapter)
     given = {

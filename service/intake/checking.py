@@ -13,9 +13,9 @@ from providers import AsksStatus, NamesOrders, PullsTransactions, StatusQuestion
 from providers.acting import Acts, Payment
 from providers.catalog import CATALOG
 from providers.contract import Provider, Rejected, Status, Terms, Unanswered
-from service.merchant_changes import needed
-from service.merchant_settings import OWN_SETTINGS
 from service.merchants import Merchant
+from service.merchants.changes import needed
+from service.merchants.settings import OWN_SETTINGS
 from service.outbound.sending import Outbound, Unreachable
 from service.references import payment_reference
 

@@ -19,7 +19,7 @@ from service.asking import unread
 from service.cli import main
 from service.database import create_engine, transaction
 from service.intake import checking
-from service.merchant_changes import Unfit, option_of
+from service.merchants.changes import Unfit, option_of
 from service.outbound.sending import Outbound
 from service.sealing import Sealer
 from service.settings import as_environment, load

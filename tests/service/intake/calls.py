@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from providers import Call, Secret, Status, Terms
 from providers.acting import Payment
 from providers.vnpay import ADAPTER
-from service import merchant_changes
-from service.merchant_changes import Name
+from service.merchants import changes
+from service.merchants.changes import Name
 from service.sealing import Sealer
 from tests.service.conftest import MASTER_KEY
 
@@ -68,7 +68,7 @@ async def rotate(engine: AsyncEngine, secret: str) -> None:
     """Put a secret of the terminal beside the one it has."""
     async with engine.begin() as connection:
         sealer = Sealer(MASTER_KEY)
-        await merchant_changes.rotate(connection, sealer, NAME, secret, datetime.now(UTC))
+        await changes.rotate(connection, sealer, NAME, secret, datetime.now(UTC))
 
 
 async def status_of(connection: AsyncConnection, notice_id: object) -> str:

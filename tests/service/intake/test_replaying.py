@@ -14,13 +14,13 @@ from ledger.accounts import Book, open_book
 from providers import Hint, Outcome, Secret, Terms
 from providers.acting import Payment
 from providers.sepay import ADAPTER, HMAC
-from service import merchant_changes, merchants
+from service import merchants
 from service.intake import replaying
 from service.intake.intake import Intake
 from service.intake.quarantine import Quarantine
 from service.intake.replaying import Replay, Wanted
 from service.intake.shelves import ORDER_CALLS_MAX, ORDER_KEPT_FOR, Unbelieved, names_of
-from service.merchants import Merchant, NewMerchant
+from service.merchants import Merchant, NewMerchant, changes
 from service.proof import prove
 from service.sealing import Sealer
 from service.settings import WEAK_LIMIT_VND
@@ -248,8 +248,8 @@ async def test_a_call_is_judged_with_the_clock_of_its_arrival(
     assert answer.status_code == 401
     hours_ago = {"by": timedelta(hours=5)}
     async with engine.begin() as connection:
-        name = merchant_changes.Name("sepay", "FEED1")
-        await merchant_changes.rotate(connection, sealer(), name, "new-one!", NOW)
+        name = changes.Name("sepay", "FEED1")
+        await changes.rotate(connection, sealer(), name, "new-one!", NOW)
     assert (await replay(engine, dry_run=True))[1] == 1
     async with engine.begin() as connection:
         await connection.execute(MOVE_BACK, hours_ago)

@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from providers.catalog import CATALOG
 from providers.contract import OPTIONAL, Option, Provider
-from service import merchants
 from service.access import audit
-from service.merchant_settings import OWN_SETTINGS
-from service.merchants import MERCHANTS_MAX, SECRETS_MAX, Keys, NewMerchant
+from service.merchants import MERCHANTS_MAX, SECRETS_MAX, Keys, NewMerchant, keeping
+from service.merchants.settings import OWN_SETTINGS
 from service.sealing import Sealer
 
 Action: TypeAlias = Literal[
@@ -171,7 +170,7 @@ def option_of(text: str) -> tuple[str, Option]:
 async def add(connection: AsyncConnection, sealer: Sealer, new: NewMerchant, now: datetime) -> int:
     """Add a merchant that fits its provider; its id. Raises Unfit."""
     check_new(new)
-    merchant_id = await merchants.add(connection, sealer, new, now)
+    merchant_id = await keeping.add(connection, sealer, new, now)
     detail: dict[str, str | int] = {"mode": new.mode, "secrets": len(new.secrets)}
     where = (Name(new.provider, new.merchant), new.book_id)
     await _record(connection, "merchants.add", where, detail, now)
@@ -229,7 +228,7 @@ async def _hold(connection: AsyncConnection, sealer: Sealer, name: Name) -> _Hel
     row = found.one_or_none()
     if row is None:
         raise Unfit(f"there is no live merchant {name}")
-    keys = merchants.open_keys(sealer, *name, row.secrets_sealed)
+    keys = keeping.open_keys(sealer, *name, row.secrets_sealed)
     since = list(row.secrets_since) or [row.created_at for _ in keys.secrets]
     return _Held(
         id=row.id,
@@ -298,7 +297,7 @@ async def rotate_credential(
     held = await _hold(connection, sealer, name)
     credentials = {**held.keys.credentials, which: value}
     keys = msgspec.structs.replace(held.keys, credentials=credentials)
-    sealed = merchants.seal_keys(sealer, *name, keys)
+    sealed = keeping.seal_keys(sealer, *name, keys)
     await connection.execute(SAVE_KEYS, {"id": held.id, "sealed": sealed, "since": held.since})
     detail = {"credential": which}
     await _record(connection, "merchants.credential", (name, held.book_id), detail, now)
@@ -321,7 +320,7 @@ async def everything(connection: AsyncConnection, sealer: Sealer) -> list[Listed
     """All merchants, disabled ones too, without their keys."""
     found = []
     for row in await connection.execute(EVERYTHING, {"limit": MERCHANTS_MAX}):
-        keys = merchants.open_keys(sealer, row.provider, row.merchant, row.secrets_sealed)
+        keys = keeping.open_keys(sealer, row.provider, row.merchant, row.secrets_sealed)
         since = row.secrets_since or [row.created_at for _ in keys.secrets]
         provider = CATALOG.get(row.provider)
         found.append(
@@ -350,7 +349,7 @@ async def _save(  # noqa: PLR0917 # one row of keys
     since: Sequence[datetime],
 ) -> None:
     keys = msgspec.structs.replace(held.keys, secrets=list(secrets))
-    sealed = merchants.seal_keys(sealer, *name, keys)
+    sealed = keeping.seal_keys(sealer, *name, keys)
     await connection.execute(SAVE_KEYS, {"id": held.id, "sealed": sealed, "since": list(since)})
 
 

@@ -1,7 +1,7 @@
-"""Merchants: which account at a provider serves which books, and the secrets we share with it.
+"""The rows of merchants: found, listed and added, their secrets sealed under the master key.
 
-Secrets are sealed under the master key, at most two valid ones at a time; they never leave here
-other than as `providers.contract.Secret`.
+At most two secrets are valid at a time; they never leave here other than as
+`providers.contract.Secret`.
 """
 
 from collections.abc import Mapping, Sequence
