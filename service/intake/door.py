@@ -2,7 +2,7 @@
 
 At full load the router, its guards and its response objects cost more than reading, signing and
 queueing a call. Whatever is not plainly a call of a known merchant goes on to the application,
-which refuses it in the usual words.
+which refuses it in the usual words; of very many calls to addresses of nobody, one at a time.
 """
 
 from typing import Final
@@ -25,6 +25,8 @@ SEGMENTS: Final = 4
 DIGITS_MAX: Final = 10
 TEMPLATE: Final = "/callbacks/{provider}/{merchant}"
 """What logs and figures call the route, here as in the router."""
+CROWDED: Final = Answer(status=503, media_type="text/plain", body=b"")
+"""For callers of addresses that are nobody's, where too many of them wait already."""
 
 
 class CallbackDoor:
@@ -41,8 +43,15 @@ class CallbackDoor:
             await self._app(scope, receive, send)
             return
         intake: Intake | None = self._state.get("intake")
-        merchant = await _known(scope, intake) if intake and _is_short(scope) else None
-        if intake is None or merchant is None:
+        merchant = await _known(scope, intake) if intake else None
+        if intake is not None and merchant is None:
+            stranger = await intake.stranger()
+            if stranger.of_flood:
+                tell_otherwise(scope)
+            if not stranger.has_turn:
+                await _send(send, CROWDED)
+                return
+        if intake is None or merchant is None or not _is_short(scope):
             await self._app(scope, receive, send)
             return
         body = await _body(receive) if scope["method"] == "POST" else b""

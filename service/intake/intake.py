@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
@@ -25,12 +25,21 @@ REASONS = {
     "stale": Outcome.STALE,
     "malformed": Outcome.MALFORMED,
 }
+NOBODY: Final = 0
+"""No merchant has this id."""
 
 
 class Taken(NamedTuple):
     """What a provider is answered, and whether its call was one of a flood of unbelieved ones."""
 
     answer: Answer
+    of_flood: bool
+
+
+class Stranger(NamedTuple):
+    """Of a call to an address that is nobody's: whether it had its turn, and is one of a flood."""
+
+    has_turn: bool
     of_flood: bool
 
 
@@ -78,6 +87,11 @@ class Intake:
         provider = CATALOG[merchant.provider]
         figures.OUTCOMES.labels(provider.name, outcome.value).inc()
         return provider.answer(outcome, call)
+
+    async def stranger(self) -> Stranger:
+        """A call to an address that is nobody's: of very many, one at a time goes on."""
+        of_flood = self._pace.unbelieved(NOBODY)
+        return Stranger(await self._pace.turn(NOBODY), of_flood)
 
     async def tell(self, merchant: Merchant, call: Call, claims: Sequence[Claim]) -> Outcome:
         """Keep and book what a provider answered to a question of ours, as if it had called.

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx2
 import pytest
 import structlog
 
@@ -99,3 +100,20 @@ async def test_too_many_waiting_calls_are_to_come_again(monkeypatch: pytest.Monk
     waiting[0].cancel()
     told = await asyncio.gather(*waiting[1:], late)
     assert told == [True, True, False]
+
+
+async def test_calls_to_nobodys_address_take_turns_like_a_flood(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is answered 404 and soon not logged one by one; where too many wait, 503 at once."""
+
+    async def call() -> int:
+        return (await client.get("/callbacks/vnpay/NOBODY", params={"a": "1"})).status_code
+
+    with structlog.testing.capture_logs() as lines:
+        told = await asyncio.gather(*(call() for _ in range(200)))
+    assert set(told) == {404}
+    each = [one for one in lines if (one["event"], one["log_level"]) == ("request", "info")]
+    assert 0 < len(each) < 100
+    monkeypatch.setattr(pacing, "WAITING_MAX", 3)
+    assert set(await asyncio.gather(*(call() for _ in range(50)))) == {404, 503}
