@@ -49,6 +49,7 @@ KINDS: Final = 20_000
 """Different junk calls; they come round again."""
 QUIET_S: Final = 30.0
 WINDOW_S: Final = 10.0
+"""Each begins with new orders and new connections, which its first calls feel."""
 SLOWEST_JUNK_PER_S: Final = 50.0
 """No flood is slower than this: how long it may take."""
 RETRIES_MAX: Final = 50
@@ -201,6 +202,13 @@ class FloodBench:
             raise RuntimeError(message)
         return measured.latencies
 
+    async def quiet(self, port: int) -> list[float]:
+        """What they take while nobody floods, measured window by window as during the flood."""
+        found: list[float] = []
+        for _ in range(round(QUIET_S / WINDOW_S)):
+            found += await self.latencies(port, WINDOW_S)
+        return found
+
     async def true_calls(self, port: int) -> list[str]:
         """Send the true calls one by one, again where the service asks for it; their orders."""
         references = [seeding.reference(self.true_first + n) for n in range(TRUE_CALLS)]
@@ -218,7 +226,7 @@ class FloodBench:
         """Quiet, flood, rotate, replay."""
         async with self.bench.serving() as port:
             await self.latencies(port, 5)
-            quiet = await self.latencies(port, QUIET_S)
+            quiet = await self.quiet(port)
             say(f"quiet before: {_shown(quiet)} at {BELIEVED_PER_S:.0f} believed calls a second")
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "bench.flood", str(port), str(self.count)),
@@ -235,7 +243,7 @@ class FloodBench:
             sent, rate, junk_p99_ms = (float(part) for part in out.split())
             say(f"flood: {_shown(meanwhile)} under {sent:,.0f} junk calls at {rate:,.0f} a second")
             say(f"  junk was answered in {junk_p99_ms:.0f} ms (p99)")
-            after = await self.latencies(port, QUIET_S)
+            after = await self.quiet(port)
             say(f"quiet after: {_shown(after)}")
             quiet += after  # a machine that others use is not as quick at all times
         return await self._bring_back(sorted(quiet), sorted(meanwhile), (sent, rate), references)
