@@ -158,8 +158,7 @@ class Puller:
         except NoAnswer as why:
             problem = why.why[:PROBLEM_CHARS_MAX]
             # Such as SePay's token: where there is none, there is no list to read.
-            keys = set(CATALOG[merchant.provider].credentials)
-            agreed = not (why.unmade and keys - set(merchant.credentials))
+            agreed = not (why.unmade and merchant.absent_keys)
             figures.PULL_PROBLEMS.labels(merchant.provider).inc()
         now = self._clock()
         done = {"now": now, "next_at": next_pull(now), "problem": problem, "told": reading.told}

@@ -119,7 +119,7 @@ async def ask(merchant: Merchant, outbound: Outbound, now: datetime) -> Finding:
     except Rejected as error:
         text = f"what came back is not proven to be its answer: {error}"
     except ValueError as error:
-        if set(CATALOG[merchant.provider].credentials) - set(merchant.credentials):
+        if merchant.absent_keys:
             # Such as the token of a list, which one may do without.
             return Finding(good=None, text=f"the provider is not asked: {error}")
         text = f"no question can be made: {error}"

@@ -76,6 +76,11 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
         return told if isinstance(told, int) else default_vnd
 
     @property
+    def absent_keys(self) -> frozenset[str]:
+        """Further keys of its provider that it was not given: one may do without a list's token."""
+        return frozenset(CATALOG[self.provider].credentials).difference(self.credentials)
+
+    @property
     def terms(self) -> Terms:
         """What the adapter needs to verify and to sign."""
         return Terms(

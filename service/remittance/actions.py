@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -141,7 +141,7 @@ async def decide(
 
     Raises NotFound, NothingProposed, SamePerson, RemittanceState.
     """
-    book_id = await _book_of(connection, desk, remittance_id)
+    book_id = int((await _row(connection, desk, remittance_id)).book_id)
     pending = await decisions.live(connection, book_id, remittance_id, locked=False)
     debit = await _named_debit(connection, book_id, pending.detail.get("movement_id"))
     found = await _locked(connection, desk, remittance_id)
@@ -161,12 +161,14 @@ async def decide(
     return await _shown(connection, desk, remittance_id, 200)
 
 
-async def _book_of(connection: AsyncConnection, desk: Desk, remittance_id: UUID) -> int:
+async def _row(
+    connection: AsyncConnection, desk: Desk, remittance_id: UUID
+) -> sa.Row[tuple[Any, ...]]:
     wanted = {"books": desk.caller.book_list, "id": remittance_id}
     row = (await connection.execute(FIND, wanted)).one_or_none()
     if row is None:
         raise NotFound
-    return int(row.book_id)
+    return row
 
 
 async def _named_debit(
@@ -179,14 +181,11 @@ async def _named_debit(
 
 
 async def _locked(connection: AsyncConnection, desk: Desk, remittance_id: UUID) -> Found:
-    wanted = {"books": desk.caller.book_list, "id": remittance_id}
-    row = (await connection.execute(FIND, wanted)).one_or_none()
-    if row is None:
-        raise NotFound
+    row = await _row(connection, desk, remittance_id)
     await loading.lock(connection, [refund_loading.apart_key(row.book_id)])
     key = {"book_id": row.book_id, "id": remittance_id}
     status = str(await connection.scalar(LOCK, key))
-    row = (await connection.execute(FIND, wanted)).one()
+    row = await _row(connection, desk, remittance_id)
     return Found(
         book_id=row.book_id,
         id=remittance_id,
@@ -225,7 +224,7 @@ async def propose_record(
     connection: AsyncConnection, desk: Desk, remittance_id: UUID, new: NewRecord
 ) -> Done:
     """Say what happened to it; another person confirms it. Raises RemittanceState."""
-    book_id = await _book_of(connection, desk, remittance_id)
+    book_id = int((await _row(connection, desk, remittance_id)).book_id)
     debit = await _named_debit(connection, book_id, new.movement_id)
     found = await _locked(connection, desk, remittance_id)
     _check(found, new.what)
